@@ -1,4 +1,5 @@
-"""Seeded flow of all commands: every order type, account and act, with its time.
+"""Seeded flow of all commands but those about keys: every order type, account and act, with its
+time.
 
 One instrument with a price band, two-sided around a geometric-Brownian mid. Cancels and amends
 name their orders by client order id, so the flow does not depend on the engine's answers.

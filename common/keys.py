@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum, IntFlag
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from crossbook.common.times import time_text
+from crossbook.common.times import DAY_NS, time_text
 from crossbook.common.types import MAX_INT
 
 KEY_ID_MAX: Final = 32
@@ -34,11 +35,18 @@ KEYS_PER_ACCOUNT_MAX: Final = 20
 KEYS_WITHOUT_ACCOUNT_MAX: Final = 200
 """Most keys that have no account: those of administrators."""
 
+OVERLAP_MAX_NS: Final = 30 * DAY_NS
+"""Longest time that the material before a rotation still counts."""
+
 ACCOUNT_MAX: Final = 2**31 - 1
 """Largest account number."""
 
 SECRET_MIN: Final = 32
 """Shortest HMAC secret, in characters."""
+
+RESERVED_IDS: Final = ("local", "faults")
+"""Administrators without a key, as the journal names them: a process that uses the matcher's own
+socket, and the fault rules."""
 
 _KEY_ID_CHARACTERS: Final = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -138,6 +146,38 @@ class Key(Struct, array_like=True, frozen=True):
         return None
 
 
+def without_secret(key: Key) -> Key:
+    """The key as it may be shown: the material of a shared secret is left out."""
+    if key.scheme == KeyScheme.HMAC_SHA256:
+        return replace(key, material=b"", previous=b"")
+    return key
+
+
+def key_facts(key: Key) -> dict[str, Any]:
+    """A key as JSON shows it, without a secret: times in ISO 8601, a public key as hexadecimal
+    digits, the present one first.
+
+    >>> facts = key_facts(Key("k", KeyScheme.CURVE, b"p" * 32, Scope.TRADE, 7))
+    >>> facts["scheme"], facts["scopes"], facts["expires"], facts["public_keys"][0][:4]
+    ('curve', 'trade', None, '7070')
+    """
+    is_secret = key.scheme == KeyScheme.HMAC_SHA256
+    public_keys = [] if is_secret else [each.hex() for each in (key.material, key.previous) if each]
+    return {
+        "key_id": key.key_id,
+        "scheme": key.scheme.name.lower(),
+        "scopes": scope_text(key.scopes),
+        "account": key.account,
+        "addresses": list(key.addresses),
+        "expires": time_text(key.expires_ns) if key.expires_ns else None,
+        "enabled": key.enabled,
+        "label": key.label,
+        "created": time_text(key.created_ns),
+        "overlap_until": time_text(key.previous_until_ns) if key.previous_until_ns else None,
+        "public_keys": public_keys,
+    }
+
+
 def scope_text(scopes: Scope) -> str:
     """The names of scopes in small letters, with commas.
 
@@ -185,6 +225,8 @@ def key_faults(key: Key) -> Iterator[tuple[str, str]]:
     """
     if not 0 < len(key.key_id) <= KEY_ID_MAX or not _KEY_ID_CHARACTERS.issuperset(key.key_id):
         yield "key_id", f"{key.key_id[:80]!r} is not 1 to {KEY_ID_MAX} letters, digits, - and _"
+    elif key.key_id in RESERVED_IDS:
+        yield "key_id", f"{key.key_id!r} names administrators without a key"
     if fault := material_fault(key.scheme, key.material):
         yield "material", fault
     if not 0 < int(key.scopes) < 2 * Scope.ADMIN:

@@ -155,3 +155,9 @@ class RejectReason(IntEnum):
     """This transfer was made before."""
     THROTTLED = 30
     """More requests than the account, or the address, may send in this time; nothing changed."""
+    FORBIDDEN = 31
+    """The key of the sender does not permit the request."""
+    UNKNOWN_KEY = 32
+    """No API key has this id."""
+    DUPLICATE_KEY = 33
+    """An API key with this id, or with this public key of CURVE, exists."""

@@ -12,11 +12,19 @@ from msgspec.structs import replace
 
 from crossbook.common.errors import BAD_BYTES
 from crossbook.common.instruments import name_fault
-from crossbook.common.messages.admin import AdminAct, AdminDone, AdminInspect, AdminView
+from crossbook.common.keys import KEY_ID_MAX, without_secret
+from crossbook.common.messages.admin import (
+    AdminAct,
+    AdminDone,
+    AdminInspect,
+    AdminKeys,
+    AdminListKeys,
+    AdminView,
+)
 from crossbook.common.messages.codec import decode_commands, decode_events, encode
-from crossbook.common.messages.commands import AddInstrument, AdvanceTime, Command
+from crossbook.common.messages.commands import Act, AddInstrument, Administer, AdvanceTime
 from crossbook.common.messages.entry import OrderState
-from crossbook.common.messages.events import Event, EventBatch
+from crossbook.common.messages.events import Event, EventBatch, KeyChanged
 from crossbook.common.messages.matcher_queries import (
     AccountBalances,
     BalancesRequest,
@@ -24,6 +32,8 @@ from crossbook.common.messages.matcher_queries import (
     BooksRequest,
     GatewayRequest,
     GatewayState,
+    KeyPage,
+    KeysRequest,
     MatcherQuery,
     MatcherReply,
     Orders,
@@ -35,6 +45,7 @@ from crossbook.common.messages.matcher_queries import (
 from crossbook.common.types import MAX_INT
 from crossbook.matcher.engine import queries
 from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.keys import keys_page
 from crossbook.matcher.journal.record import Record
 from crossbook.matcher.journal.segment import Header
 from crossbook.matcher.resend_buffer import EventResendBuffer
@@ -190,20 +201,27 @@ class Sequencer:
                 return
 
     def administer(
-        self, request: AdminAct | AdminInspect, now_ns: int
-    ) -> tuple[bytes | None, AdminDone | AdminView]:
+        self, request: AdminAct | AdminInspect | AdminListKeys, now_ns: int
+    ) -> tuple[bytes | None, AdminDone | AdminView | AdminKeys]:
         """Apply an administrator's act or answer a query.
 
-        Returns the encoded batch, if anything was applied, and the answer. Raises what `apply`
-        raises.
+        Returns the encoded batch, if anything was applied, and the answer, which has no secret.
+        Raises what `apply` raises.
         """
         if isinstance(request, AdminInspect):
             return None, queries.admin_view(self._engine, request)
-        command = _named(replace(request.command, gateway=0, request_seq=0))
+        if isinstance(request, AdminListKeys):
+            return None, queries.admin_keys(self._engine, request)
+        act = _named(replace(request.command, gateway=0, request_seq=0))
+        by = request.requested_by[:KEY_ID_MAX]
+        command = Administer(0, 0, act.account, act.instrument, by, act)
         batch = self.apply([encode([command])], now_ns)
         assert batch is not None, "a command of gateway zero is applied"
         events = [each for each in decode_events(batch).events if each.seq == self.seq]
-        return batch, AdminDone(request.request_id, events[0], len(events) - 1)
+        answer = events[0]
+        if isinstance(answer, KeyChanged):
+            answer = replace(answer, key=without_secret(answer.key))
+        return batch, AdminDone(request.request_id, answer, len(events) - 1)
 
     def heartbeat(self, now_ns: int) -> bytes:
         """An encoded batch without events that carries the last number.
@@ -234,6 +252,10 @@ class Sequencer:
         if isinstance(request, BalancesRequest):
             found = queries.balances(self._engine, request.account)
             return AccountBalances(request.request_id, self.seq, found)
+        if isinstance(request, KeysRequest):
+            keys, more = keys_page(self._engine, request.after_key_id)
+            changed_seq = self._engine.keys_seq
+            return KeyPage(request.request_id, self.incarnation, changed_seq, keys, more)
         return self._orders(request)
 
     def _resend(self, request: ResendRequest) -> Resend | ResendTooOld:
@@ -289,8 +311,8 @@ class Sequencer:
         return Orders(request.request_id, self._engine.seq, found, more)
 
 
-def _named(command: Command) -> Command:
-    """The command; an instrument's name that breaks a rule of names is replaced by the empty one.
+def _named(command: Act) -> Act:
+    """The act; an instrument's name that breaks a rule of names is replaced by the empty one.
 
     The engine refuses only the empty name, because an older journal may hold the others.
     """

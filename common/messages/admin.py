@@ -4,32 +4,29 @@ DEALER to ROUTER, one msgpack frame each way, on loopback or ipc only. A request
 journaled and answered; without an answer its outcome is unknown.
 """
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.commands import (
-    AddInstrument,
-    AdjustBalance,
-    MassCancelOrders,
-    SetFees,
-    SetInstrumentState,
-    Uncross,
-)
+from crossbook.common.keys import RESERVED_IDS, Key
+from crossbook.common.messages.commands import Act as Act
 from crossbook.common.messages.entry import Balance
 from crossbook.common.messages.events import Event
 
-Act: TypeAlias = (
-    MassCancelOrders | AddInstrument | SetInstrumentState | Uncross | SetFees | AdjustBalance
-)
+LOCAL: Final = RESERVED_IDS[0]
+"""The administrator of an act without a key: a process that uses the matcher's own socket."""
 
 
 class AdminAct(Struct, array_like=True, tag=1, gc=False, frozen=True):
-    """Apply a command. Its `gateway` and `request_seq` are set to zero."""
+    """Apply a command. Its `gateway` and `request_seq` are set to zero.
+
+    It is journaled with the administrator `requested_by`, the id of an API key.
+    """
 
     request_id: int
     command: Act
+    requested_by: str = LOCAL
 
 
 class AdminInspect(Struct, array_like=True, tag=2, gc=False, frozen=True):
@@ -53,7 +50,14 @@ class AdminAdvance(Struct, array_like=True, tag=4, gc=False, frozen=True):
     to_ns: int
 
 
-AdminRequest: TypeAlias = AdminAct | AdminInspect | AdminAcceptTime | AdminAdvance
+class AdminListKeys(Struct, array_like=True, tag=5, gc=False, frozen=True):
+    """Request API keys without their secrets, by id, behind `after_key_id`."""
+
+    request_id: int
+    after_key_id: str = ""
+
+
+AdminRequest: TypeAlias = AdminAct | AdminInspect | AdminAcceptTime | AdminAdvance | AdminListKeys
 
 
 class AdminDone(Struct, array_like=True, tag=101, gc=False, frozen=True):
@@ -120,6 +124,16 @@ class AdminTimeAdvanced(Struct, array_like=True, tag=105, gc=False, frozen=True)
     batches: int
 
 
+class AdminKeys(Struct, array_like=True, tag=107, gc=False, frozen=True):
+    """Answer to `AdminListKeys`: keys as of `seq`. The material of a secret is empty. With `more`
+    the list goes on behind the last one."""
+
+    request_id: int
+    seq: int
+    keys: list[Key]
+    more: bool
+
+
 class AdminRefused(Struct, array_like=True, tag=106, gc=False, frozen=True):
     """The request cannot be carried out; nothing changed. `field` names the wrong field."""
 
@@ -129,5 +143,11 @@ class AdminRefused(Struct, array_like=True, tag=106, gc=False, frozen=True):
 
 
 AdminReply: TypeAlias = (
-    AdminDone | AdminView | AdminFault | AdminTimeAccepted | AdminTimeAdvanced | AdminRefused
+    AdminDone
+    | AdminView
+    | AdminFault
+    | AdminTimeAccepted
+    | AdminTimeAdvanced
+    | AdminRefused
+    | AdminKeys
 )

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from crossbook.common.instruments import Instrument
+from crossbook.common.keys import Key
 
 
 class Instructions(Struct, array_like=True, gc=False, frozen=True):
@@ -168,6 +169,87 @@ class AdjustBalance(Struct, array_like=True, tag=11, gc=False, frozen=True):
     transfer_id: str
 
 
+class CreateKey(Struct, array_like=True, tag=13, gc=False, frozen=True):
+    """Add an API key. Its time of creation is that of the command; `account` is the key's."""
+
+    gateway: int
+    request_seq: int
+    account: int
+    instrument: int
+    key: Key
+
+
+class SetKeyEnabled(Struct, array_like=True, tag=14, gc=False, frozen=True):
+    """Let an API key be used again, or with `enabled` false no longer."""
+
+    gateway: int
+    request_seq: int
+    account: int
+    instrument: int
+    key_id: str
+    enabled: bool = True
+
+
+class RotateKey(Struct, array_like=True, tag=15, gc=False, frozen=True):
+    """Give an API key new material. The present one counts for `overlap_ns` more.
+
+    `expires_ns` is the new expiry time: zero means never, and below zero the time stays.
+    """
+
+    gateway: int
+    request_seq: int
+    account: int
+    instrument: int
+    key_id: str
+    material: bytes
+    overlap_ns: int = 0
+    expires_ns: int = -1
+
+    def __repr__(self) -> str:
+        return (
+            f"RotateKey(key_id={self.key_id!r}, overlap_ns={self.overlap_ns}, "
+            f"expires_ns={self.expires_ns})"
+        )
+
+
+class DeleteKey(Struct, array_like=True, tag=16, gc=False, frozen=True):
+    """Remove an API key."""
+
+    gateway: int
+    request_seq: int
+    account: int
+    instrument: int
+    key_id: str
+
+
+KeyAct: TypeAlias = CreateKey | SetKeyEnabled | RotateKey | DeleteKey
+
+Act: TypeAlias = (
+    MassCancelOrders
+    | AddInstrument
+    | SetInstrumentState
+    | Uncross
+    | SetFees
+    | AdjustBalance
+    | CreateKey
+    | SetKeyEnabled
+    | RotateKey
+    | DeleteKey
+)
+
+
+class Administer(Struct, array_like=True, tag=12, gc=False, frozen=True):
+    """Perform an act of the administrator `requested_by`: the id of an API key, or `local` for the
+    matcher's own socket. `account` and `instrument` are those of the act."""
+
+    gateway: int
+    request_seq: int
+    account: int
+    instrument: int
+    requested_by: str
+    act: Act
+
+
 Command: TypeAlias = (
     NewOrder
     | CancelOrder
@@ -180,4 +262,9 @@ Command: TypeAlias = (
     | Uncross
     | SetFees
     | AdjustBalance
+    | Administer
+    | CreateKey
+    | SetKeyEnabled
+    | RotateKey
+    | DeleteKey
 )

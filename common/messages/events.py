@@ -19,6 +19,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from crossbook.common.instruments import Instrument
+from crossbook.common.keys import Key
 from crossbook.common.messages.commands import Instructions
 
 
@@ -348,6 +349,24 @@ class AccountOpened(Struct, array_like=True, tag=20, gc=False, frozen=True):
     balances: list[tuple[str, int]]
 
 
+class KeyChanged(Struct, array_like=True, tag=21, gc=False, frozen=True):
+    """An API key was added, or is as `key` from now on."""
+
+    seq: int
+    gateway: int
+    request_seq: int
+    key: Key
+
+
+class KeyDeleted(Struct, array_like=True, tag=22, gc=False, frozen=True):
+    """An API key was removed."""
+
+    seq: int
+    gateway: int
+    request_seq: int
+    key_id: str
+
+
 Event: TypeAlias = (
     OrderAccepted
     | CommandRejected
@@ -369,6 +388,8 @@ Event: TypeAlias = (
     | FeesChanged
     | BalanceAdjusted
     | AccountOpened
+    | KeyChanged
+    | KeyDeleted
 )
 
 

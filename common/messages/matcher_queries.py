@@ -9,6 +9,7 @@ from typing import TypeAlias
 from msgspec import Raw, Struct
 
 from crossbook.common.instruments import Instrument
+from crossbook.common.keys import Key
 from crossbook.common.messages.entry import Balance, OrderState
 
 
@@ -53,8 +54,15 @@ class BalancesRequest(Struct, array_like=True, tag=5, gc=False, frozen=True):
     account: int
 
 
+class KeysRequest(Struct, array_like=True, tag=6, gc=False, frozen=True):
+    """Request API keys by id, behind `after_key_id`."""
+
+    request_id: int
+    after_key_id: str = ""
+
+
 MatcherQuery: TypeAlias = (
-    ResendRequest | BooksRequest | OrdersRequest | GatewayRequest | BalancesRequest
+    ResendRequest | BooksRequest | OrdersRequest | GatewayRequest | BalancesRequest | KeysRequest
 )
 
 
@@ -146,4 +154,18 @@ class AccountBalances(Struct, array_like=True, tag=106, gc=False, frozen=True):
     balances: list[Balance]
 
 
-MatcherReply: TypeAlias = Resend | ResendTooOld | Books | Orders | GatewayState | AccountBalances
+class KeyPage(Struct, array_like=True, tag=107, gc=False, frozen=True):
+    """API keys by id, of `incarnation`. `changed_seq` is the number of the last change of a key:
+    pages with the same one are of one state. With `more` another page follows behind the last key.
+    """
+
+    request_id: int
+    incarnation: int
+    changed_seq: int
+    keys: list[Key]
+    more: bool
+
+
+MatcherReply: TypeAlias = (
+    Resend | ResendTooOld | Books | Orders | GatewayState | AccountBalances | KeyPage
+)

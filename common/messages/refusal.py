@@ -8,16 +8,28 @@ from typing import Final
 
 from crossbook.common.grid import format_decimal
 from crossbook.common.instruments import FEE_RATE_MAX, MAX_NOTIONAL, Instrument
+from crossbook.common.keys import (
+    KEYS_MAX,
+    KEYS_PER_ACCOUNT_MAX,
+    KEYS_WITHOUT_ACCOUNT_MAX,
+    OVERLAP_MAX_NS,
+    key_faults,
+)
 from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
     AmendOrder,
     CancelOrder,
     Command,
+    CreateKey,
+    DeleteKey,
+    KeyAct,
     NewOrder,
+    RotateKey,
     SetCancelAfter,
     SetFees,
     SetInstrumentState,
+    SetKeyEnabled,
     Uncross,
 )
 from crossbook.common.messages.events import CommandRejected
@@ -28,6 +40,7 @@ from crossbook.common.rules import (
     ICEBERG_SLICES_MAX,
     INSTRUMENTS_MAX,
 )
+from crossbook.common.times import DAY_NS
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, RejectReason, Side
 
 _PERCENT_DECIMALS: Final = 4
@@ -51,6 +64,9 @@ _REASON_TEXT: Final[dict[int, str]] = {
     RejectReason.TOO_LATE: "this time has passed",
     RejectReason.BUSY: "no more named orders can be remembered now: try again later",
     RejectReason.DUPLICATE_TRANSFER: "a transfer with this name was made before",
+    RejectReason.FORBIDDEN: "the key does not permit it",
+    RejectReason.UNKNOWN_KEY: "no such key",
+    RejectReason.DUPLICATE_KEY: "a key with this id exists",
 }
 
 
@@ -134,6 +150,8 @@ def refusal_text(
     elif isinstance(command, NewOrder | AmendOrder):
         if instrument is not None:
             text = _order_text(reason, field, command, instrument)
+    elif isinstance(command, CreateKey | SetKeyEnabled | RotateKey | DeleteKey):
+        text = _key_text(reason, field, command)
     else:
         text = _act_text(reason, field, command)
     return text or _REASON_TEXT.get(reason, "refused")
@@ -254,6 +272,33 @@ def _act_text(reason: int, field: str, command: Command) -> str:
     if field == "instrument":
         return f"a matcher has at most {INSTRUMENTS_MAX} instruments"
     return ""
+
+
+def _key_text(reason: int, field: str, command: KeyAct) -> str:
+    """The sentence about an act on an API key; it never has a secret."""
+    if field == "shard":
+        return "keys are kept by the matcher of shard 0"
+    key_id = command.key.key_id if isinstance(command, CreateKey) else command.key_id
+    if reason == RejectReason.UNKNOWN_KEY:
+        return f"there is no key {key_id[:80]!r}"
+    if reason == RejectReason.DUPLICATE_KEY:
+        if field == "key_id":
+            return f"there is a key {key_id!r} already"
+        return "another key has this public key"
+    if field == "overlap":
+        return f"an overlap is 0 to {OVERLAP_MAX_NS // DAY_NS} days"
+    if field == "material" and isinstance(command, RotateKey):
+        return "the new secret or public key is that of another scheme, or the present one"
+    if not isinstance(command, CreateKey):
+        return ""
+    key = command.key
+    if reason == RejectReason.EXCEEDS_LIMIT and field == "key_id":
+        return f"an exchange has at most {KEYS_MAX} keys"
+    if reason == RejectReason.EXCEEDS_LIMIT and field == "account":
+        if key.account:
+            return f"account {key.account} has {KEYS_PER_ACCOUNT_MAX} keys, as many as it may have"
+        return f"there are {KEYS_WITHOUT_ACCOUNT_MAX} keys without an account, as many as may be"
+    return next((why for name, why in key_faults(key) if name == field), "")
 
 
 def _trigger_ticks(command: NewOrder | AmendOrder) -> int:

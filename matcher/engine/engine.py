@@ -8,9 +8,12 @@ command needs no rollback. Rules: docs/guide/orders.md.
 from collections.abc import Callable
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
+    Administer,
     AdvanceTime,
     AmendOrder,
     CancelOrder,
@@ -25,7 +28,7 @@ from crossbook.common.messages.commands import (
 from crossbook.common.messages.entry import OrderState
 from crossbook.common.messages.events import Event, TimeAdvanced
 from crossbook.common.messages.matcher_queries import BookState
-from crossbook.matcher.engine import administration, queries
+from crossbook.matcher.engine import administration, keys, queries
 from crossbook.matcher.engine.amendment import amend_order
 from crossbook.matcher.engine.cancellation import cancel_after, cancel_order, mass_cancel
 from crossbook.matcher.engine.dedupe import is_next_request
@@ -41,6 +44,16 @@ _RULES: Final[dict[type, Callable[[Venue, Any, int], list[Event]]]] = {
     AdjustBalance: administration.adjust_balance,
 }
 """The rules of commands that need no time. The others stand in `Engine.apply`."""
+
+
+def _administer(venue: Venue, command: Any, seq: int, time_ns: int) -> list[Event]:
+    """Perform an act, which has the origin of the command around it."""
+    if type(command) is Administer:
+        command = replace(command.act, gateway=command.gateway, request_seq=command.request_seq)
+    rule = keys.RULES.get(type(command))
+    if rule is not None:
+        return rule(venue, command, seq, time_ns)
+    return _RULES[type(command)](venue, command, seq)
 
 
 class Engine(Venue):
@@ -83,7 +96,7 @@ quote_amount=0, prevention=0, instructions=None)]
         if type(command) is AdvanceTime:
             # The acts due have happened above.
             return [TimeAdvanced(seq, time_ns)]
-        return _RULES[type(command)](self, command, seq)
+        return _administer(self, command, seq, time_ns)
 
     def book_state(self, instrument: int) -> BookState:
         """One instrument's resting orders in priority order. O(orders)."""

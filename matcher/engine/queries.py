@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable
 
-from crossbook.common.messages.admin import AdminInspect, AdminView, InstrumentStatus
+from crossbook.common.keys import without_secret
+from crossbook.common.messages.admin import (
+    AdminInspect,
+    AdminKeys,
+    AdminListKeys,
+    AdminView,
+    InstrumentStatus,
+)
 from crossbook.common.messages.entry import Balance, OrderState
 from crossbook.common.messages.matcher_queries import BookState, RestingOrder
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.keys import keys_page
 from crossbook.matcher.engine.order import Account, BookSide, Order
 from crossbook.matcher.engine.venue import Venue
 
@@ -130,6 +138,12 @@ def admin_view(venue: Venue, request: AdminInspect) -> AdminView:
         ],
         balances(venue, request.account),
     )
+
+
+def admin_keys(venue: Venue, request: AdminListKeys) -> AdminKeys:
+    """API keys without their secrets. O(keys)."""
+    found, more = keys_page(venue, request.after_key_id)
+    return AdminKeys(request.request_id, venue.seq, [without_secret(key) for key in found], more)
 
 
 def _uncrossing(book: OrderBook, side: int) -> list[RestingOrder]:

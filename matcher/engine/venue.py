@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument, check_change
+from crossbook.common.keys import Key
 from crossbook.common.messages.commands import AmendOrder
 from crossbook.common.rules import EDITION, Rules
 from crossbook.matcher.engine.book import OrderBook, Timed
@@ -21,6 +22,7 @@ class Venue:
 
     `last_request` is the number of the last request by gateway, `retries` the orders that a retry
     is compared with, `transfers` the ids of the latest deposits and withdrawals, oldest first.
+    `keys` are the API keys by id, last changed by command `keys_seq`.
     `ledger` is None without accounts. `configured` is what the last configuration named, by
     instrument id. `is_bounded` while accounts or a limit of open orders restrict new orders.
     """
@@ -37,6 +39,8 @@ class Venue:
         self.last_request: dict[int, int] = {}
         self.retries = RetryWindow(*retry_limits(edition))
         self.transfers: dict[str, None] = {}
+        self.keys: dict[str, Key] = {}
+        self.keys_seq = 0
         self.timers: Timers[Timed] = Timers()
         self.ledger: Ledger | None = None
         self.rules = Rules()

@@ -14,6 +14,7 @@ from crossbook.common.faults.venue import (
     InstrumentRemoved,
     VenueFacts,
 )
+from crossbook.common.keys import RESERVED_IDS
 from crossbook.common.messages.admin import (
     AdminAct,
     AdminDone,
@@ -28,6 +29,7 @@ from crossbook.common.messages.events import CommandRejected
 from crossbook.common.messages.refusal import refusal_text
 from crossbook.common.types import InstrumentState
 
+_FAULTS: Final = RESERVED_IDS[1]
 _HALTED: Final = int(InstrumentState.HALTED)
 _AUCTION: Final = int(InstrumentState.AUCTION)
 
@@ -91,7 +93,7 @@ class InstrumentFaults:
         self._act(SetInstrumentState(0, 0, 0, number, before.state, before.until_ns))
 
     def _act(self, command: SetInstrumentState | Uncross) -> None:
-        reply = self._administer(AdminAct(1, command))
+        reply = self._administer(AdminAct(1, command, _FAULTS))
         if isinstance(reply, AdminDone) and not isinstance(reply.answer, CommandRejected):
             return
         text = f"the matcher answered {type(reply).__name__}"

@@ -10,12 +10,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from crossbook.common.errors import BAD_BYTES, CrossbookError
+from crossbook.common.keys import Key, key_facts
 from crossbook.common.messages.codec import decode_commands, decode_events
 from crossbook.common.types import MAX_INT
 from crossbook.matcher.journal.digest import digest_of
@@ -23,6 +24,8 @@ from crossbook.matcher.journal.disk import Disk, FileDisk
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.journal.record import Record
 from crossbook.matcher.journal.segment import segment_name
+
+_NOT_SHOWN: Final = "not shown"
 
 
 class BeyondEnd(CrossbookError):  # noqa: N818 - names a fault
@@ -63,8 +66,17 @@ def _commands(payload: bytes) -> list[dict[str, Any]]:
 
 
 def _named(message: Struct) -> dict[str, Any]:
-    fields = message.__struct_fields__
-    return {"type": type(message).__name__, **{name: getattr(message, name) for name in fields}}
+    values = {name: getattr(message, name) for name in message.__struct_fields__}
+    return {"type": type(message).__name__, **{n: _shown(n, each) for n, each in values.items()}}
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A field as it may be shown: an act with its own fields, a key without secret and bytes."""
+    if name == "act":
+        return _named(value)
+    if isinstance(value, Key):
+        return key_facts(value)
+    return _NOT_SHOWN if name == "material" else value
 
 
 def main(arguments: list[str]) -> int:

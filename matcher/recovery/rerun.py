@@ -34,6 +34,7 @@ from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages.codec import decode_commands, decode_events, encode
 from crossbook.common.messages.commands import (
     AddInstrument,
+    Administer,
     AdvanceTime,
     AmendOrder,
     CancelOrder,
@@ -184,6 +185,9 @@ class Rerun:
         have holes where commands are left out."""
         if type(command) is AdvanceTime:
             return command
+        if type(command) is Administer:
+            act: Any = self._in_this_run(command.act, before)
+            return replace(command, gateway=0, request_seq=0, act=act)
         if isinstance(command, CancelOrder | AmendOrder) and command.order_id:
             now_id = self._now_ids.get(command.order_id, command.order_id)
             return replace(command, gateway=0, request_seq=0, order_id=now_id)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from crossbook.common.grid import format_decimal
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.commands import Command
+from crossbook.common.messages.commands import Administer, Command
 from crossbook.common.messages.events import CommandRejected, Event, OrderAccepted, TradeExecuted
 from crossbook.common.types import RejectReason, Side
 
@@ -88,8 +88,9 @@ class Differences(Struct):
         kind = _kind(then, found)
         self.by_kind[kind] += 1
         if len(self.described) < DIFFERENCES_MAX:
+            name = type(command.act if isinstance(command, Administer) else command).__name__
             self.described.append(
-                f"command {seq} ({type(command).__name__} of account {command.account}), {kind}: "
+                f"command {seq} ({name} of account {command.account}), {kind}: "
                 f"{_summary(before)} before, {_summary(now)} now"
             )
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import DECIMALS_MAX, Instrument
+from crossbook.common.keys import Key
 from crossbook.common.messages.codec import encode
 from crossbook.common.rules import Rules
 from crossbook.common.types import InstrumentState
@@ -93,7 +94,14 @@ class SavedEngine(Struct, array_like=True):
     edition: int = 1
 
 
-_decode = msgspec.msgpack.Decoder(SavedEngine).decode
+class SavedEngineWithKeys(SavedEngine, array_like=True):
+    """The same of a venue that has had API keys; without any the bytes end before them."""
+
+    keys: list[Key] = []
+    keys_seq: int = 0
+
+
+_decode = msgspec.msgpack.Decoder(SavedEngineWithKeys).decode
 _PLAIN_FIELDS: Final = 10
 _ARRIVAL: Final = 12
 
@@ -110,21 +118,23 @@ def capture(engine: Engine, arrivals: bool = True) -> bytes:
         ended = None if is_open else _record(order, arrivals)
         retries.append(SavedRetry(order.order_id, order.account.account_id, entry.body, ended))
     supply = engine.ledger.supply if engine.ledger is not None else {}
-    return encode(
-        SavedEngine(
-            engine.seq,
-            engine.instruments,
-            sorted(engine.last_request.items()),
-            [_book_record(book, arrivals) for book in engine.books.values()],
-            retries,
-            engine.rules,
-            list(engine.configured.values()),
-            _account_records(engine),
-            [(asset, str(amount)) for asset, amount in sorted(supply.items())],
-            list(engine.transfers),
-            engine.edition,
-        )
+    saved = SavedEngine(
+        engine.seq,
+        engine.instruments,
+        sorted(engine.last_request.items()),
+        [_book_record(book, arrivals) for book in engine.books.values()],
+        retries,
+        engine.rules,
+        list(engine.configured.values()),
+        _account_records(engine),
+        [(asset, str(amount)) for asset, amount in sorted(supply.items())],
+        list(engine.transfers),
+        engine.edition,
     )
+    if not engine.keys_seq:
+        return encode(saved)
+    facts = msgspec.structs.asdict(saved)
+    return encode(SavedEngineWithKeys(**facts, keys=_keys(engine), keys_seq=engine.keys_seq))
 
 
 def restore(data: bytes) -> Engine:
@@ -140,7 +150,7 @@ def restore(data: bytes) -> Engine:
         raise msgspec.ValidationError(f"not the snapshot of an engine: {error!r}") from error
 
 
-def _engine(record: SavedEngine) -> Engine:
+def _engine(record: SavedEngineWithKeys) -> Engine:
     for instrument in record.instruments:
         # Powers of ten with these exponents are computed: altered bytes must not cause huge ones.
         if not 0 <= instrument.base_decimals <= DECIMALS_MAX >= instrument.quote_decimals >= 0:
@@ -151,6 +161,10 @@ def _engine(record: SavedEngine) -> Engine:
     engine.seq = record.seq
     engine.last_request = dict(record.last_request)
     engine.transfers = dict.fromkeys(record.transfers)
+    engine.keys = {key.key_id: key for key in record.keys}
+    engine.keys_seq = record.keys_seq
+    if len(engine.keys) != len(record.keys) or (record.keys and not record.keys_seq):
+        raise msgspec.ValidationError("two of its API keys have one id, or no command made them")
     _restore_accounts(engine, record)
     open_orders: list[Order] = []
     for book_record in record.books:
@@ -222,8 +236,8 @@ def state_hash(engine: Engine) -> str:
     """SHA-256 (hex) of the market: equal means the same state. O(open orders).
 
     Covers every open order in queue order with all its terms, each book's last trade and state, all
-    money and every timer. Leaves out the sequence number and the memory of requests, which refused
-    commands advance too: a refused command does not change the hash.
+    money, every timer and every API key. Leaves out the sequence number and the memory of requests,
+    which refused commands advance too: a refused command does not change the hash.
     """
     state: list[Any] = []
     for _, book in sorted(engine.books.items()):
@@ -250,6 +264,8 @@ def state_hash(engine: Engine) -> str:
     accounts = _account_records(engine)
     if accounts:
         state.append(accounts)
+    if engine.keys:
+        state.append(("keys", _keys(engine)))
     return sha256(encode(state)).hexdigest()
 
 
@@ -265,6 +281,10 @@ def _terms(record: SavedOrder) -> tuple[Any, ...]:
 def _arrivals(record: SavedBook) -> list[int]:
     """When the orders took their places, which decides the maker in an uncross."""
     return [order.arrival for order in (*record.bids, *record.asks)]
+
+
+def _keys(engine: Engine) -> list[Key]:
+    return [key for _, key in sorted(engine.keys.items())]
 
 
 def _account_records(engine: Engine) -> list[SavedAccount]:

@@ -43,7 +43,7 @@ def test_every_event_is_produced() -> None:
     flow = mixed.generate(500)
     engine = mixed.engine()
     assert core.apply_timed(flow) == sum(len(engine.apply(*timed)) for timed in flow)
-    assert len(get_args(Event)) == 20, "tests/bench/test_mixed.py checks all of them"
+    assert len(get_args(Event)) == 22, "tests/bench/test_mixed.py checks all of them"
 
 
 def test_reference_counts_trades_and_resting_orders() -> None:

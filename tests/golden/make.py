@@ -1,10 +1,12 @@
 """`python -m tests.golden.make DIR`: a small journal of the current format, from a seed.
 
 Run it once for a new format version, with `tests/golden/v<version>` as the directory, and never
-again: what an earlier program wrote is what later ones must read.
+again: what an earlier program wrote is what later ones must read. A directory whose name ends with
+`-keys` gets the acts of administrators on API keys instead.
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -18,7 +20,7 @@ if __name__ == "__main__":
 import msgspec
 
 from crossbook.common.messages.codec import encode
-from crossbook.common.messages.commands import Command
+from crossbook.common.messages.commands import Administer, Command
 from crossbook.matcher.journal.disk import LOCK, FileDisk
 from crossbook.matcher.journal.segment import VERSION
 from crossbook.matcher.recovery.recovery import recover
@@ -27,35 +29,49 @@ from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.properties.generator import StepGenerator
+from tests.properties.key_acts import key_acts
 from tests.properties.market import INSTRUMENTS, rules_of
 
+KEYS_SUFFIX: Final = "-keys"
 SEED: Final = 20_261_145
 INCARNATION: Final = 1_767_225_600_000_000_000
 COMMANDS: Final = 2_000
 SEGMENT_BYTES: Final = 64 * 1024
-SNAPSHOT_AT: Final = 1_000
+KEY_ACTS: Final = 400
+KEYS_SEGMENT_BYTES: Final = 16 * 1024
 EXPECTED: Final = "expected.json"
 
 
 def make(directory: Path) -> None:
     """Write segments, one snapshot from the middle, and the state they lead to."""
+    if directory.name.endswith(KEYS_SUFFIX):
+        acts = [(each, at) for each, at in key_acts(SEED, KEY_ACTS) if type(each) is Administer]
+        _write(directory, acts, KEYS_SEGMENT_BYTES, KEY_ACTS // 4)
+    else:
+        steps = StepGenerator(SEED).steps(COMMANDS)
+        # Times of the generator count from zero: what is to expire soon does.
+        timed = ((command, step.label) for step, command, _ in steps)
+        _write(directory, timed, SEGMENT_BYTES, COMMANDS // 2)
+
+
+def _write(
+    directory: Path, timed: Iterable[tuple[Command, int]], segment_bytes: int, snapshot_at: int
+) -> None:
     rng = Random(SEED)
     disk = FileDisk(directory)
     rules = rules_of(SEED)
-    recovered = recover(disk, INSTRUMENTS, INCARNATION, SEGMENT_BYTES, "batch", 1, rules=rules)
+    recovered = recover(disk, INSTRUMENTS, INCARNATION, segment_bytes, "batch", 1, rules=rules)
     engine, journal = recovered.engine, recovered.journal
     made = Sequencer(engine, journal, EventResendBuffer(0))
     store = SnapshotStore(disk, 1)
     waiting: list[Command] = []
-    for step, command, _ in StepGenerator(SEED).steps(COMMANDS):
+    for command, time_ns in timed:
         waiting.append(command)
         if rng.random() < 0.2:
-            # Times of the generator count from zero: what is to expire soon does.
-            time_ns = step.label
             half = rng.randrange(len(waiting) + 1)
             made.apply([encode(part) for part in (waiting[:half], waiting[half:]) if part], time_ns)
             waiting = []
-            if engine.seq >= SNAPSHOT_AT and not store.names():
+            if engine.seq >= snapshot_at and not store.names():
                 store.save(engine, journal.incarnation, made.time_ns)
     expected = {
         "version": VERSION,

@@ -6,12 +6,15 @@ import pytest
 from msgspec.structs import replace
 
 from crossbook.common.instruments import example
-from crossbook.common.messages.admin import AdminAct, AdminDone
-from crossbook.common.messages.codec import decode_events, encode
+from crossbook.common.keys import Key, KeyScheme, Scope
+from crossbook.common.messages.admin import AdminAct, AdminDone, AdminKeys, AdminListKeys
+from crossbook.common.messages.codec import decode_commands, decode_events, encode
 from crossbook.common.messages.commands import (
     AddInstrument,
+    Administer,
     CancelOrder,
     Command,
+    CreateKey,
     MassCancelOrders,
     NewOrder,
     SetInstrumentState,
@@ -21,6 +24,7 @@ from crossbook.common.messages.events import (
     AuctionUncrossed,
     CommandRejected,
     InstrumentAdded,
+    KeyChanged,
     OrderAccepted,
 )
 from crossbook.common.messages.matcher_queries import (
@@ -28,6 +32,8 @@ from crossbook.common.messages.matcher_queries import (
     BooksRequest,
     GatewayRequest,
     GatewayState,
+    KeyPage,
+    KeysRequest,
     Orders,
     OrdersRequest,
     Resend,
@@ -348,3 +354,38 @@ def test_resends_are_counted_by_where_they_were_found() -> None:
     for seq in (19, 1, 2, 25):
         made.answer(ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=seq, to_seq=seq))
     assert made.resent == {"memory": 1, "journal": 2, "gone": 1}
+
+
+def test_an_act_is_journaled_with_the_administrator_and_answered_without_a_secret() -> None:
+    disk = FakeDisk()
+    made = sequencer(disk=disk)
+    key = Key("alice", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 7)
+    act = CreateKey(9, 9, 7, 0, key)
+    batch, answer = made.administer(AdminAct(4, act, "root" * 20), 10)
+    assert batch is not None
+    (event,) = decode_events(batch).events
+    created = replace(key, created_ns=10)
+    assert event == KeyChanged(1, 0, 0, created)
+    assert answer == AdminDone(4, KeyChanged(1, 0, 0, replace(created, material=b"")), 0)
+    journal = Journal.open(disk, 0, b"", 0, read_only=True)
+    ((_, record),) = journal.read(1)
+    (command,) = decode_commands(record.payloads[0])
+    expected = CreateKey(0, 0, 7, 0, key)
+    assert command == Administer(0, 0, 7, 0, ("root" * 20)[:32], expected)
+
+
+def test_keys_are_listed_for_gateways_whole_and_for_administrators_without_secrets() -> None:
+    made = sequencer()
+    secret = Key("alice", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 7)
+    public = Key("desk", KeyScheme.CURVE, b"p" * 32, Scope.TRADE, 7)
+    for number, key in enumerate((public, secret), 1):
+        made.administer(AdminAct(number, CreateKey(0, 0, 7, 0, key)), 10)
+    listed = [replace(key, created_ns=10) for key in (secret, public)]
+    assert made.answer(KeysRequest(5)) == KeyPage(5, INCARNATION, 2, listed, more=False)
+    assert made.answer(KeysRequest(6, "alice")) == KeyPage(
+        6, INCARNATION, 2, listed[1:], more=False
+    )
+    batch, answer = made.administer(AdminListKeys(7), 11)
+    assert batch is None
+    shown = [replace(listed[0], material=b""), listed[1]]
+    assert answer == AdminKeys(7, 2, shown, more=False)

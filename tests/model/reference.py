@@ -10,10 +10,13 @@ from collections.abc import Iterable
 from dataclasses import replace as copy_of
 from typing import Final
 
+from msgspec.structs import replace
+
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
+    Administer,
     AdvanceTime,
     AmendOrder,
     CancelOrder,
@@ -45,6 +48,7 @@ from crossbook.common.types import (
 )
 from tests.model import refusals
 from tests.model.admin import Administration
+from tests.model.keys import Keys
 from tests.model.market import Market
 from tests.model.memory import Memory, Repeats
 from tests.model.orders import DAY_NS, ModelOrder, Refusal
@@ -66,6 +70,7 @@ class ReferenceMatcher:
         self.rules = rules or Rules()
         self.market = Market(list(instruments), self.rules)
         self.admin = Administration(self.market)
+        self.keys = Keys(self.market)
         self.last_requests: dict[int, int] = {}
         self.repeats = Repeats(memory or Memory())
 
@@ -102,7 +107,10 @@ class ReferenceMatcher:
         return due + market.events
 
     def _dispatch(self, command: Command, time_ns: int) -> None:
-        if isinstance(command, NewOrder):
+        if isinstance(command, Administer):
+            origin = {"gateway": command.gateway, "request_seq": command.request_seq}
+            self._dispatch(replace(command.act, **origin), time_ns)
+        elif isinstance(command, NewOrder):
             self._new(command, time_ns)
         elif isinstance(command, CancelOrder):
             self._cancel(command)
@@ -119,6 +127,8 @@ class ReferenceMatcher:
         admin = self.admin
         if isinstance(command, SetCancelAfter):
             return admin.cancel_after(command, time_ns)
+        if type(command) in self.keys.acts:
+            return self.keys.acts[type(command)](command, time_ns)
         if isinstance(command, AddInstrument):
             return admin.add_instrument(command)
         if isinstance(command, SetInstrumentState):

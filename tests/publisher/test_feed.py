@@ -6,12 +6,15 @@ import pytest
 
 from crossbook.common.errors import StreamError
 from crossbook.common.instruments import example
+from crossbook.common.keys import Key, KeyScheme, Scope
 from crossbook.common.messages.codec import decode_feed
 from crossbook.common.messages.commands import Instructions
 from crossbook.common.messages.events import (
     CommandRejected,
     Event,
     EventBatch,
+    KeyChanged,
+    KeyDeleted,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
@@ -304,6 +307,18 @@ def test_a_reject_publishes_nothing_and_advances_the_sequence() -> None:
     )
     assert world.published() == []
     assert world.feed.seq == 1
+
+
+def test_a_change_of_a_key_publishes_nothing_and_lets_an_order_rest() -> None:
+    world = HandmadeFeed()
+    key = Key("k", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 9)
+    world.apply(new(1, BUY, 500, 5), KeyChanged(2, 0, 0, key), KeyDeleted(3, 0, 0, "k"))
+    assert [type(message) for message in world.published()] == [
+        OrdersUpdate, DepthUpdate, BestBidOffer,
+    ]  # fmt: skip
+    world.apply(KeyChanged(4, 0, 0, key))
+    assert world.published() == []
+    assert world.feed.seq == 4
 
 
 def test_messages_of_a_topic_follow_each_other() -> None:

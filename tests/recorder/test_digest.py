@@ -5,10 +5,13 @@ from msgspec.structs import replace
 
 from crossbook.common.errors import StreamError
 from crossbook.common.instruments import example
+from crossbook.common.keys import Key, KeyScheme, Scope
 from crossbook.common.messages.events import (
     Event,
     EventBatch,
     InstrumentAdded,
+    KeyChanged,
+    KeyDeleted,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
@@ -162,6 +165,13 @@ def test_the_position_moves_with_every_command_and_not_with_heartbeats() -> None
         START,
         RecordPosition(incarnation=7, seq=15, time_ns=150, first_seq=1, last_fill_id=4),
     )
+
+
+def test_api_keys_are_not_recorded() -> None:
+    key = Key("k", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 3)
+    found = changes([KeyChanged(11, 0, 0, key)], [KeyDeleted(12, 0, 0, "k")])
+    assert found.after.seq == 12
+    assert [found.orders, found.changed, found.trades, found.fills, found.candles] == [[]] * 5
 
 
 def test_the_first_recorded_command_is_kept() -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import typing
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -63,6 +64,8 @@ class Filling:
             return [self.value(args[0]), self.value(args[0])]
         if origin is dict:
             return {self.value(args[0]): self.value(args[1])}
+        if origin is tuple and args[-1] is Ellipsis:
+            return (self.value(args[0]), self.value(args[0]))
         if origin is tuple:
             return tuple(self.value(arg) for arg in args)
         if type(None) in args:
@@ -75,8 +78,11 @@ class Filling:
             return msgspec.Raw(msgspec.msgpack.encode(self.number))
         if isinstance(kind, type) and issubclass(kind, Struct):
             return self.message(kind)
-        assert kind in (int, str, bool), kind
-        return {int: self.number, str: f"t{self.number}", bool: True}[kind]
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return list(kind)[self.number % len(kind)]
+        assert kind in (int, str, bool, bytes), kind
+        text = f"t{self.number}"
+        return {int: self.number, str: text, bytes: text.encode(), bool: True}[kind]
 
     def message(self, kind: type[Struct]) -> Struct:
         """A message of type `kind` with every field set."""

@@ -9,15 +9,19 @@ from msgspec.structs import replace
 
 from crossbook.common.errors import ConfigError, CrossbookError
 from crossbook.common.instruments import example
+from crossbook.common.keys import Key, KeyScheme, Scope
 from crossbook.common.messages.codec import decode_events, encode
 from crossbook.common.messages.commands import (
     AddInstrument,
+    Administer,
     AmendOrder,
     CancelOrder,
     Command,
+    CreateKey,
     NewOrder,
+    SetInstrumentState,
 )
-from crossbook.common.messages.events import Event, EventBatch
+from crossbook.common.messages.events import CommandRejected, Event, EventBatch, InstrumentAdded
 from crossbook.common.rules import Rules, decode_configuration, encode_configuration
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine.engine import Engine
@@ -181,6 +185,28 @@ def test_an_instrument_added_at_run_time_is_replaced_too() -> None:
     )
     found = rerun(disk, Otherwise({2: replace(added, max_quantity_lots=4)}))
     assert found["rejected"] == {"EXCEEDS_LIMIT": [0, 1]}
+
+
+def test_acts_of_administrators_are_rerun_as_those_they_hold() -> None:
+    added = replace(example(), id=2, symbol="ETH-USDT", base="ETH")
+    key = Key("k", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 9)
+    disk = journaled(
+        [Administer(0, 0, 0, 2, "root", AddInstrument(0, 0, 0, 2, added))],
+        [Administer(0, 0, 9, 0, "root", CreateKey(0, 0, 9, 0, key))],
+        [Administer(0, 0, 0, 9, "root", SetInstrumentState(0, 0, 0, 9, 4))],
+        [replace(order(8, Side.SELL, 100, 1), instrument=2)],
+    )
+    output = FakeDisk()
+    smaller = Otherwise({2: replace(added, max_quantity_lots=4)}, without=frozenset({9}))
+    found = rerun(disk, smaller, output)
+    assert found["left_out"] == 1
+    assert found["rejected"] == {"EXCEEDS_LIMIT": [0, 1], "UNKNOWN_SYMBOL": [1, 1]}
+    assert [type(event) for event in events_of(output)] == [
+        InstrumentAdded, CommandRejected, CommandRejected,
+    ]  # fmt: skip
+    first, last = found["differences"]
+    assert first.startswith("command 1 (AddInstrument of account 0), consequences")
+    assert last.startswith("command 4 (NewOrder of account 8), answer")
 
 
 def test_another_grid_is_refused() -> None:

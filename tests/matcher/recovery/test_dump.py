@@ -1,0 +1,73 @@
+"""The printed journal names who requested each act, and shows no secret of an API key."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from crossbook.common.instruments import example
+from crossbook.common.keys import Key, KeyScheme, Scope
+from crossbook.common.messages.admin import AdminAct
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import CreateKey, MassCancelOrders, RotateKey
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.disk import FileDisk
+from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.recovery import dump
+from crossbook.matcher.resend_buffer import EventResendBuffer
+from crossbook.matcher.sequencer import Sequencer
+
+FIRST, SECOND = b"f1r5t" * 12, b"53c0nd" * 10
+CURVE = Key("desk", KeyScheme.CURVE, b"\x07" * 32, Scope.TRADE, 8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The journal of a key that was created and rotated, of a CURVE key, and of a mass cancel."""
+    disk = FileDisk(tmp_path)
+    journal = Journal.open(disk, 7, encode([example()]), 64 * 1024)
+    made = Sequencer(Engine([example()]), journal, EventResendBuffer(0))
+    key = Key("alice", KeyScheme.HMAC_SHA256, FIRST, Scope.READ, 7, label="bot")
+    for act, by in (
+        (CreateKey(0, 0, 7, 0, key), "root"),
+        (RotateKey(0, 0, 0, 0, "alice", SECOND, overlap_ns=10**9), "root"),
+        (CreateKey(0, 0, 8, 0, CURVE), "local"),
+        (MassCancelOrders(0, 0, 0), "local"),
+    ):
+        made.administer(AdminAct(1, act, by), 10**18)
+    journal.close()
+    disk.close()
+    return tmp_path
+
+
+def printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert dump.main([str(folder)]) == 0
+    return capsys.readouterr().out
+
+
+def test_every_act_has_the_administrator_and_its_own_fields(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [json.loads(line) for line in printed(folder, capsys).splitlines()]
+    commands = [command for line in lines for command in line["commands"]]
+    assert [(each["type"], each["requested_by"], each["act"]["type"]) for each in commands] == [
+        ("Administer", "root", "CreateKey"),
+        ("Administer", "root", "RotateKey"),
+        ("Administer", "local", "CreateKey"),
+        ("Administer", "local", "MassCancelOrders"),
+    ]
+    assert commands[0]["act"]["key"]["label"] == "bot"
+    assert commands[1]["act"]["overlap_ns"] == 10**9
+    (rotated,) = lines[1]["events"]
+    assert rotated["key"]["overlap_until"] == "2001-09-09T01:46:41.000Z"
+    (created,) = lines[2]["events"]
+    assert created["key"]["public_keys"] == ["07" * 32]
+
+
+def test_no_secret_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(folder, capsys)
+    for secret in (FIRST, SECOND):
+        assert any(secret in path.read_bytes() for path in folder.iterdir())
+        for shown in (secret.decode(), secret.hex(), json.dumps(encode(secret).hex())):
+            assert shown not in text
+        assert secret[:10].decode() not in text
