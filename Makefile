@@ -11,6 +11,8 @@ DOCS := $(VENV)/.installed-docs
 PEERS := $(VENV)/.installed-peers
 NPM_PEERS := build/npm/.installed
 NEWEST := build/newest
+# The whole suite is run by two workers; what ARGS names is run by one.
+WORKERS = $(if $(filter tests% crossbook% tools%,$(ARGS)),,-n 2 --dist loadgroup)
 PINS = $(patsubst %,requirements/%.txt,$(1))
 PINNED = $(PIP) --no-deps --require-hashes $(addprefix -r ,$(call PINS,$(1)))
 # What builds Crossbook is pinned, too, and so nothing is asked of the package index here.
@@ -42,7 +44,7 @@ pure: ## take the compiled engine away again
 	@rm -rf build/compiled build/compile
 
 test: $(DEVELOPMENT) ## run the fast tests, with the engine in pure Python
-	@MATCHER_BUILD=pure $(BIN)/python -m pytest $(ARGS)
+	@MATCHER_BUILD=pure $(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 # Without the lock: whatever pyproject.toml admits, in an environment of its own, made anew.
 test-newest: $(BIN)/python ## run the fast tests with the newest libraries that pyproject.toml admits
@@ -52,11 +54,11 @@ test-newest: $(BIN)/python ## run the fast tests with the newest libraries that 
 	@$(NEWEST)/bin/python -m pip install -qq --disable-pip-version-check --no-deps \
 		-r requirements/page.in
 	@$(NEWEST)/bin/python -m tools.lock --changed
-	@MATCHER_BUILD=pure $(NEWEST)/bin/python -m pytest $(ARGS)
+	@MATCHER_BUILD=pure $(NEWEST)/bin/python -m pytest $(WORKERS) $(ARGS)
 
 # Doctests are found beside the native module of the same name, which pytest would refuse.
 test-compiled: compiled ## run the fast tests with the compiled engine
-	@MATCHER_BUILD=compiled PY_IGNORE_IMPORTMISMATCH=1 $(BIN)/python -m pytest $(ARGS)
+	@MATCHER_BUILD=compiled PY_IGNORE_IMPORTMISMATCH=1 $(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 test-slow: $(DEVELOPMENT) ## run the long suites
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 EXCHANGES = "tests.system.exchange"
 
+ONE_AFTER_ANOTHER = ("abuse", "crash", "system")
+"""Folders whose tests keep both cores busy, or measure time: one worker runs them all."""
+
 # The test files, which import the engine, come after this one.
 use_build()
 
@@ -27,6 +30,14 @@ use_build()
 # interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Part the tests for workers that run side by side: a file, with its fixtures, is of one."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        group = "exchanges" if item.path.parent.name in ONE_AFTER_ANOTHER else file
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
