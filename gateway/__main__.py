@@ -22,6 +22,7 @@ from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at, epoch_of, first_of
 from crossbook.gateway.api.render import Renderer
+from crossbook.gateway.keys.key_follower import KeyFollower
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.front_desk import FrontDesk
@@ -169,8 +170,11 @@ class Gateway:
             # Command numbers land in the journal, and two runs of a test shall have the same one:
             # the first epoch above those that the matcher knows of this id.
             epoch = 1
+        keys = None
+        if self.keys is not None and not shard.shard:
+            keys = KeyFollower(self.keys)
         return MatcherSockets(
-            MatcherLink(desk, shard.gateway_id, first_of(epoch), shard.shard),
+            MatcherLink(desk, shard.gateway_id, first_of(epoch), shard.shard, keys),
             sockets.commands_push(self._context, shard.matcher_commands),
             sockets.events_sub(self._context, shard.matcher_events),
             sockets.matcher_queries_dealer(self._context, shard.matcher_sync),

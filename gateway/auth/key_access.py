@@ -143,6 +143,8 @@ class KeyAccess:
 
     def _key(self, signed: Signed) -> Key:
         key = self._keys.find(signed.key)
+        if key is None and not self._keys.is_loaded:
+            raise refused(RejectReason.BUSY, "", "the API keys have not arrived yet: try again")
         if key is None:
             raise unauthenticated(f"there is no key {signed.key[:_SHOWN]!r}", KEY_HEADER)
         return key

@@ -9,6 +9,7 @@ class KeyTable:
     """Keys by id, and those of ZeroMQ's CURVE by their public keys too.
 
     `version` rises with each change, so that what was derived from the keys can be made again.
+    `is_loaded` is false until the matcher's keys have arrived: a key that is not found may exist.
 
     >>> from crossbook.common.keys import Scope
     >>> table = KeyTable()
@@ -21,6 +22,7 @@ class KeyTable:
         self._keys: dict[str, Key] = {}
         self._curve: dict[bytes, Key] = {}
         self.version = 0
+        self.is_loaded = True
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -36,7 +38,7 @@ class KeyTable:
         """
         return self._curve.get(public)
 
-    def keys(self) -> list[Key]:
+    def all(self) -> list[Key]:
         """All keys, in the order of their ids."""
         return [self._keys[key_id] for key_id in sorted(self._keys)]
 

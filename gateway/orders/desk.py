@@ -11,7 +11,7 @@ The link (gateway/orders/matcher_link.py) sends what the tables collect. It hand
 queries and catch-ups to their tables, and the events to `apply`. The desk does not use the link.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -37,7 +37,7 @@ from crossbook.gateway.orders.commands_in_flight import CommandsInFlight, Origin
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.queries_in_flight import QueriesInFlight, SessionQuery
-from crossbook.gateway.orders.reports import Reporter
+from crossbook.gateway.orders.reports import ListenedEvent, Reporter
 from crossbook.gateway.orders.session import OrderSession, SessionTable
 from crossbook.gateway.orders.translate import FieldError, Translator
 
@@ -162,6 +162,10 @@ class OrderDesk(FrontDesk):
             reporter.report(batch)
             if reporter.changes:
                 self._apply_changes(reporter.collect_changes())
+
+    def listen(self, kind: type[ListenedEvent], listener: Callable[[ListenedEvent], None]) -> None:
+        """Have events of a kind that concerns no session passed to `listener`, in order."""
+        self._reporter.listen(kind, listener)
 
     def set_instrument(self, instrument: Instrument) -> None:
         """Add or replace an instrument."""

@@ -34,11 +34,12 @@ from typing import Any, Final
 from crossbook.common.following.event_follower import EventFollower, RepeatTimer
 from crossbook.common.messages.codec import decode_events, decode_matcher_reply, encode
 from crossbook.common.messages.commands import Command
-from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.events import EventBatch, KeyChanged, KeyDeleted
 from crossbook.common.messages.matcher_queries import (
     AccountBalances,
     GatewayRequest,
     GatewayState,
+    KeyPage,
     Orders,
     Resend,
     ResendRequest,
@@ -47,6 +48,7 @@ from crossbook.common.messages.matcher_queries import (
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import RejectReason
+from crossbook.gateway.keys.key_follower import KeyFollower
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.front_desk import Notice
 
@@ -77,18 +79,30 @@ class MatcherLink:
     """Sends what the tables of one desk collect, and passes on what the matcher sends.
 
     Until the matcher's state is known, and while it is in doubt, the desk accepts no commands.
-    `fenced` is true once another gateway of the same id has taken over: this one must end.
+    `fenced` is true once another gateway of the same id has taken over: this one must end. With
+    `keys` their table follows the matcher's keys, and no command is accepted before it has them.
 
     `commands_sent` counts commands sent to the matcher, `commands_again` those of them that were
     sent before, `gaps` requests for missing events, `events_lost` numbers whose events are lost.
     """
 
-    def __init__(self, desk: OrderDesk, gateway: int, first_number: int, shard: int = 0) -> None:
+    def __init__(
+        self,
+        desk: OrderDesk,
+        gateway: int,
+        first_number: int,
+        shard: int = 0,
+        keys: KeyFollower | None = None,
+    ) -> None:
         self._desk = desk
         self._in_flight = desk.in_flight
         self._queries = desk.queries
         self._catch_ups = desk.catch_ups
         self._shard = shard
+        self._keys = keys
+        if keys is not None:
+            desk.listen(KeyChanged, keys.apply)
+            desk.listen(KeyDeleted, keys.apply)
         self._has_other_shard = False
         self._gateway = gateway
         self._epoch = epoch_of(first_number) - 1
@@ -145,6 +159,8 @@ class MatcherLink:
             self._queries.receive(answer)
         elif isinstance(answer, GatewayState):
             self._receive_state(answer)
+        elif isinstance(answer, KeyPage):
+            self._receive_keys(answer)
         elif answer.request_id:
             self._catch_ups.receive(answer, self._follower.incarnation, now_ns)
         elif isinstance(answer, Resend):
@@ -222,9 +238,26 @@ class MatcherLink:
             self._note("event_gap", from_seq=gap[1], to_seq=gap[2])
             if not send_query(encode(ResendRequest(0, *gap))):
                 self._gap_request.forget()
+        if self._keys is not None and follower.incarnation and not self.fenced:
+            request = self._keys.next_request(now_ns)
+            if request is not None and not send_query(encode(request)):
+                self._keys.not_sent()
         if self.following:
             for page in self._catch_ups.collect(follower.incarnation, now_ns):
                 send_query(encode(page))
+
+    def _receive_keys(self, page: KeyPage) -> None:
+        """Load a page of keys; the next one comes due at once."""
+        keys, follower = self._keys, self._follower
+        if keys is None or page.incarnation != follower.incarnation:
+            return
+        was_loaded = keys.table.is_loaded
+        keys.receive(page)
+        self._due_ns = 0
+        if keys.table.is_loaded and not was_loaded:
+            self._note("keys_loaded", keys=len(keys.table))
+            if not (follower.other_incarnation or self.fenced):
+                self._in_flight.resume()
 
     def _follow(self, batch: EventBatch) -> None:
         """Pass on the events that are now in order; a request for missing ones comes due."""
@@ -295,6 +328,11 @@ class MatcherLink:
         # Events between an earlier number and the state's come with their own times.
         self._desk.begin(seq, state.time_ns if seq == state.seq else 0)
         self._in_flight.begin(first_of(self._epoch) - 1)
+        if self._keys is not None:
+            self._keys.begin()
+            self._due_ns = 0
+            if not self._keys.table.is_loaded:
+                self._in_flight.suspend("the API keys have not arrived yet")
         self._note("matcher_reached", incarnation=state.incarnation, seq=state.seq)
         self._pass_on(self._follower.reset(state.incarnation, seq))
 
@@ -307,6 +345,8 @@ class MatcherLink:
             self.events_lost += answer.first_seq - 1 - follower.seq
             self._note("events_lost", from_seq=follower.seq + 1, to_seq=answer.first_seq - 1)
             self._desk.announce_gap()
+            if self._keys is not None:
+                self._keys.request_all()
             self._pass_on(follower.reset(answer.incarnation, answer.first_seq - 1))
             self._request_state()
 

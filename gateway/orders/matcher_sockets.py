@@ -15,6 +15,9 @@ from crossbook.gateway.orders.matcher_link import MatcherLink
 DRAIN_MAX: Final = 256
 """Most messages received from one socket before the others get their turn."""
 
+_EXPECTED: Final = ("matcher_reached", "keys_loaded")
+"""Events for the log that are no warnings."""
+
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
 
@@ -51,7 +54,7 @@ class MatcherSockets:
         if number and not self._timed_number:
             self._timed_number, self._timed_ns = number, now_ns
         for event, facts in self.link.collect_notices():
-            log = logger().info if event == "matcher_reached" else logger().warning
+            log = logger().info if event in _EXPECTED else logger().warning
             log(event, **facts)
 
     def tick(self) -> None:

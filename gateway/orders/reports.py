@@ -6,7 +6,7 @@ sessions of their account.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias, TypeVar, get_args
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Execution, Reject
@@ -56,6 +56,8 @@ OrderEvent: TypeAlias = (
     | OrderTriggered
     | OrderReduced
 )
+
+ListenedEvent = TypeVar("ListenedEvent", bound=Event)
 
 
 def _no_reply(event: Event) -> None:
@@ -113,6 +115,11 @@ class Reporter:
             InstrumentAdded: self._added,
             FeesChanged: self._fees_changed,
         }
+
+    def listen(self, kind: type[ListenedEvent], listener: Callable[[ListenedEvent], None]) -> None:
+        """Have events of a kind that concerns no session passed to `listener`, in order."""
+        assert self._reporters[kind] is _no_reply, kind
+        self._reporters[kind] = listener
 
     def set_instrument(self, instrument: Instrument) -> None:
         """Add or replace an instrument."""

@@ -27,6 +27,8 @@ from crossbook.common.messages.matcher_queries import (
     BalancesRequest,
     GatewayRequest,
     GatewayState,
+    KeyPage,
+    KeysRequest,
     Orders,
     OrdersRequest,
     Resend,
@@ -35,10 +37,13 @@ from crossbook.common.messages.matcher_queries import (
 )
 from crossbook.common.shards import base_of
 from crossbook.common.types import Side
+from crossbook.gateway.keys.key_follower import KeyFollower
+from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.matcher_link import MatcherLink
 from crossbook.gateway.orders.session import SessionTable
 from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.keys import keys_page
 from crossbook.matcher.sequencer import apply_batch
 from tests.worlds.desk_world import GATEWAY, INSTRUMENTS
 
@@ -147,6 +152,11 @@ class EngineMatcher:
                 request.after_order_id, request.limit,
             )  # fmt: skip
             return encode(Orders(request.request_id, engine.seq, *found))
+        if isinstance(request, KeysRequest):
+            keys, more = keys_page(engine, request.after_key_id)
+            return encode(
+                KeyPage(request.request_id, self.incarnation, engine.keys_seq, keys, more)
+            )
         assert isinstance(request, BalancesRequest), request
         balances = [Balance("BTC", 5, 1), Balance(f"X{self.incarnation}", 2, 0)]
         return encode(AccountBalances(request.request_id, engine.seq, balances))
@@ -181,7 +191,11 @@ class LinkWorld:
     """One gateway and one matcher; `received` has all replies to the clients."""
 
     def __init__(
-        self, seed: int = 0, faults: NetworkFaults | None = None, queue_size: int = 100_000
+        self,
+        seed: int = 0,
+        faults: NetworkFaults | None = None,
+        queue_size: int = 100_000,
+        with_keys: bool = False,
     ) -> None:
         self.rng = Random(seed)
         self.faults = faults or NetworkFaults()
@@ -192,6 +206,7 @@ class LinkWorld:
         self.frames: list[int] = []
         self.notices: list[str] = []
         self._queue_size = queue_size
+        self._with_keys = with_keys
         self.commands = Wire(self.rng, self.faults)
         self._tokens = iter(range(1001, 100_000))
         self.start_gateway()
@@ -203,7 +218,9 @@ class LinkWorld:
         """
         sessions = SessionTable(1_000, lambda: next(self._tokens))
         self.desk = OrderDesk(INSTRUMENTS, GATEWAY, self._queue_size, sessions)
-        self.link = MatcherLink(self.desk, GATEWAY, 0)
+        self.keys = KeyTable()
+        follower = KeyFollower(self.keys) if self._with_keys else None
+        self.link = MatcherLink(self.desk, GATEWAY, 0, keys=follower)
         self.events = Wire(self.rng, self.faults)
         self.questions = Wire(self.rng, self.faults)
         self.answers = Wire(self.rng, self.faults)

@@ -18,7 +18,7 @@ def test_a_key_is_found_by_its_id_and_its_public_key() -> None:
     assert table.find_curve(b"1" * 32) is CURVE
     # The secret of a key of another scheme is not a public key.
     assert table.find_curve(b"s" * 64) is None
-    assert table.keys() == [HMAC, CURVE]
+    assert table.all() == [HMAC, CURVE]
     assert (len(table), table.version) == (2, 2)
 
 
