@@ -11,6 +11,7 @@
     python -m bench start       from the start of an exchange to its first accepted order
     python -m bench fresh       a test's wait for an exchange with nothing in it
     python -m bench stalled     other clients' latency while one subscriber and one client stall
+    python -m bench fairness    other clients' latency beside one that takes all it can get
     python -m bench http        orders over HTTP, past the framework and through it
     python -m bench growth      cost against the size of the market, as a table and a PNG
     python -m bench facts       the simulated market beside a recorded one, as a table and a PNG
@@ -35,6 +36,7 @@ import typer
 
 from bench import core as core_bench
 from bench import facts as facts_bench
+from bench import fairness as fairness_bench
 from bench import fresh as fresh_bench
 from bench import growth as growth_bench
 from bench import http as http_bench
@@ -313,6 +315,34 @@ def stalled(
     )
     report = stalled_bench.run(plan)
     stalled_bench.show(report)
+    _write(json, report)
+
+
+@app.command()
+def fairness(
+    flood: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(fairness_bench.FLOODS)}; or all.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Two short turns each way.")] = False,
+    rate: Annotated[float, typer.Option(min=1, help="Orders per second of the others.")] = 400,
+    setting: Annotated[
+        list[str] | None, typer.Option(help="Of the exchange, as SETTING=VALUE; several times.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """One client takes all it can get; the latency of the others."""
+    floods = tuple(flood or fairness_bench.FLOODS)
+    if unknown := set(floods) - set(fairness_bench.FLOODS):
+        raise typer.BadParameter(f"no flood {min(unknown)!r}", param_hint="--flood")
+    try:
+        settings = fairness_bench.known_settings(setting or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--setting") from error
+    plan = fairness_bench.FairnessPlan(
+        floods, rate, turns=2 if quick else 4, window_s=1.5 if quick else 2.0, settings=settings
+    )
+    report = fairness_bench.run(plan)
+    fairness_bench.show(report)
     _write(json, report)
 
 
