@@ -113,6 +113,7 @@ class GatewayMetrics(Exposition):
         )
         yield self.gauge("commands_in_flight", "Commands without answer", desk.commands_waiting)
         yield self.gauge("commands_in_flight_limit", "ORDER_QUEUE_SIZE", self._queue_size)
+        yield self.gauge("turns_waiting", "Commands that wait for their turn", desk.turns_waiting)
         yield self.gauge("queries_waiting", "Queries without answer", desk.queries_waiting)
         yield self.gauge("sessions", "Order-entry connections", len(desk.sessions))
         yield self.gauge("sessions_limit", "MAX_ORDER_SESSIONS", self._sessions_max)

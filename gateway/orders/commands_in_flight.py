@@ -59,6 +59,10 @@ class CommandsInFlight:
         """How many commands may be added now."""
         return self._limit - len(self._origins) if self.is_open else 0
 
+    def oldest(self) -> int:
+        """The number of the oldest command without an answer; the next one where there is none."""
+        return next(iter(self._origins), self.number + 1)
+
     def begin(self, number: int) -> None:
         """Open, with `number + 1` as the next number."""
         self.number = number

@@ -2,7 +2,7 @@
 
 A request becomes a command or a query, which waits in a table for the matcher's answer:
 
-    requests ──> OrderDesk ──> CommandsInFlight ──> MatcherLink ──> matcher
+    requests ──> OrderDesk ──> Turns ──> CommandsInFlight ──> MatcherLink ──> matcher
                      │    ──> QueriesInFlight  ──>      │
                      │    ──> CatchUps         ──>      │
     replies <── Outbox <── Reporter <── OrderDesk <─────┘ events
@@ -31,7 +31,7 @@ from crossbook.common.messages.entry import (
 )
 from crossbook.common.messages.events import EventBatch, FeesChanged, InstrumentAdded
 from crossbook.common.messages.matcher_queries import BalancesRequest, OrdersRequest
-from crossbook.common.types import RejectReason
+from crossbook.common.types import MAX_INT, RejectReason
 from crossbook.gateway.orders.catch_up import CatchUps
 from crossbook.gateway.orders.commands_in_flight import CommandsInFlight, Origin
 from crossbook.gateway.orders.front_desk import FrontDesk
@@ -40,6 +40,7 @@ from crossbook.gateway.orders.queries_in_flight import QueriesInFlight, SessionQ
 from crossbook.gateway.orders.reports import ListenedEvent, Reporter
 from crossbook.gateway.orders.session import OrderSession, SessionTable
 from crossbook.gateway.orders.translate import FieldError, Translator
+from crossbook.gateway.orders.turns import CALM, Turns
 
 _GATEWAY_ITSELF: Final = OrderSession(b"", 0, b"")
 """The session of commands that the gateway makes by itself; replies to it go nowhere."""
@@ -48,8 +49,9 @@ _GATEWAY_ITSELF: Final = OrderSession(b"", 0, b"")
 class OrderDesk(FrontDesk):
     """One gateway's order entry to one matcher.
 
-    `in_flight`, `queries` and `catch_ups` hold what waits for the matcher; past their limits a
-    client gets `BUSY` at once. `seq` and `time_ns` are those of the last batch of events.
+    `in_flight`, `queries` and `catch_ups` hold what waits for the matcher, `turns` the requests
+    that others come before; past their limits a client gets `BUSY` at once. `seq` and `time_ns` are
+    those of the last batch of events.
     """
 
     def __init__(
@@ -63,6 +65,9 @@ class OrderDesk(FrontDesk):
     ) -> None:
         super().__init__(instruments, gateway, sessions, outbox)
         self.in_flight = CommandsInFlight(queue_size)
+        self.turns = Turns(self.in_flight)
+        self._crowded_room = max(0, queue_size - CALM)
+        self._calm_room = self._crowded_room
         self.queries = QueriesInFlight(self.outbox)
         self.catch_ups = CatchUps(self._instruments.values(), self.outbox)
         self.seq = 0
@@ -79,7 +84,12 @@ class OrderDesk(FrontDesk):
     @property
     def commands_waiting(self) -> int:
         """Commands without the matcher's answer."""
-        return len(self.in_flight)
+        return len(self.in_flight) + self.turns.waiting
+
+    @property
+    def turns_waiting(self) -> int:
+        """Those of them that wait for the turn of their account."""
+        return self.turns.waiting
 
     @property
     def queries_waiting(self) -> int:
@@ -136,6 +146,9 @@ class OrderDesk(FrontDesk):
             self._cancel_deserted()
         in_flight, translations = self.in_flight, self._translator.translations
         account, room = session.account, in_flight.room()
+        if room - len(requests) < self._calm_room:
+            self._receive_in_crowd(session, requests)
+            return
         for request in requests:
             translate = translations.get(type(request))
             if translate is None:
@@ -153,11 +166,56 @@ class OrderDesk(FrontDesk):
             in_flight.add(session, request.request_seq, command)
             room -= 1
 
+    def _receive_in_crowd(self, session: OrderSession, requests: Sequence[Request]) -> None:
+        """Accept or refuse requests of a session while much is in flight: commands beyond the
+        account's share wait for their turn."""
+        turns = self.turns
+        if turns.lets_pass(session.account, len(requests)):
+            before = self.in_flight.number
+            self._enter(session, requests)
+            turns.passed(session.account, self.in_flight.number - before)
+            return
+        if not turns.waiting and (calm := self.in_flight.room() - self._crowded_room) > 0:
+            self._enter(session, requests[:calm])
+            requests = requests[calm:]
+        translations = self._translator.translations
+        if not translations.keys() >= set(map(type, requests)):
+            others = [each for each in requests if type(each) not in translations]
+            requests = [each for each in requests if type(each) in translations]
+            for request in others:
+                self._receive_other(session, request)
+        room = turns.room(session.account)
+        if room < len(requests):
+            why = self._why_busy()
+            for request in requests[room:]:
+                self.outbox.refuse(session.identity, _busy(request, why))
+            requests = requests[:room]
+        if requests:
+            turns.add(session, requests)
+            self._calm_room = MAX_INT
+
+    def _enter(self, session: OrderSession, requests: Sequence[Request]) -> None:
+        """Translate requests of a session whose turn it is, as far as there is room in flight."""
+        self._calm_room = -MAX_INT
+        self.receive_requests(session, requests)
+        self._calm_room = MAX_INT if self.turns.waiting else self._crowded_room
+
+    def _why_busy(self) -> str:
+        in_flight = self.in_flight
+        if in_flight.is_open and self.turns.waiting:
+            return (
+                f"{self.turns.waiting} requests wait for their turn, and this account may add no "
+                "more to them (ORDER_QUEUE_SIZE)"
+            )
+        return in_flight.why_busy
+
     def apply(self, batch: EventBatch) -> None:
         """Apply a batch of events, which must be the next in order."""
         self.seq = batch.last_seq
         self.time_ns = batch.time_ns
         if batch.events:
+            if self.turns.waiting:
+                self.turns.has_work = True
             reporter = self._reporter
             reporter.report(batch)
             if reporter.changes:
@@ -175,6 +233,16 @@ class OrderDesk(FrontDesk):
         self.catch_ups.set_instrument(instrument)
         for listener in self.instrument_listeners:
             listener(instrument)
+
+    def refuse_waiting(self, text: str) -> None:
+        """Reject with `BUSY` all requests that wait for their turn."""
+        self._refuse_waiting(self.turns.withdraw_all(), text)
+
+    def _refuse_waiting(self, waiting: Iterable[tuple[OrderSession, Request]], text: str) -> None:
+        for session, request in waiting:
+            self.outbox.refuse(session.identity, _busy(request, text))
+        if not self.turns.waiting:
+            self._calm_room = self._crowded_room
 
     def refuse(self, origins: Iterable[Origin], reason: RejectReason, text: str) -> None:
         """Reject commands that are no longer in flight and have no answer: `BUSY` when they were
@@ -196,16 +264,21 @@ class OrderDesk(FrontDesk):
         """Let time pass: end queries that have waited too long, cancel the orders of deserted
         accounts."""
         self._matcher_is_silent = matcher_is_silent
+        self.turns.tick(now_ns)
         self.queries.tick(now_ns)
         self._cancel_deserted()
 
     @property
-    def is_catching_up(self) -> bool:
-        """Whether `catch_up` has something to do."""
-        return self.catch_ups.has_work
+    def has_work(self) -> bool:
+        """Whether `work` has something to do."""
+        return self.turns.has_work or self.catch_ups.has_work
 
-    def catch_up(self) -> None:
-        """Send a session that catches up a few more executions."""
+    def work(self) -> None:
+        """Take the requests whose turn it is, and send a session that catches up a few more
+        executions."""
+        if self.turns.has_work:
+            for session, requests in self.turns.take():
+                self._enter(session, requests)
         if self.catch_ups.has_work:
             self.catch_ups.work(self.sessions.by_token)
 
@@ -267,6 +340,7 @@ class OrderDesk(FrontDesk):
         while deserted and in_flight.room() > 0:
             account = next(iter(deserted))
             del deserted[account]
+            self._refuse_waiting(self.turns.withdraw(account), "the client is gone")
             command = MassCancelOrders(
                 self._gateway, in_flight.number + 1, account, reason=RejectReason.DISCONNECTED
             )

@@ -62,6 +62,11 @@ class FrontDesk(ABC):
 
     @property
     @abstractmethod
+    def turns_waiting(self) -> int:
+        """Those of them that wait for the turn of their account, and are not sent yet."""
+
+    @property
+    @abstractmethod
     def queries_waiting(self) -> int:
         """Queries without a matcher's answer."""
 
@@ -89,12 +94,13 @@ class FrontDesk(ABC):
 
     @property
     @abstractmethod
-    def is_catching_up(self) -> bool:
-        """Whether `catch_up` has something to do."""
+    def has_work(self) -> bool:
+        """Whether `work` has something to do."""
 
     @abstractmethod
-    def catch_up(self) -> None:
-        """Send the sessions that catch up a few more executions."""
+    def work(self) -> None:
+        """Take the requests whose turn it is, and send the sessions that catch up a few more
+        executions."""
 
     @abstractmethod
     def _pongs(self, request_seq: int) -> list[Pong]:

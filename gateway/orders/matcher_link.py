@@ -360,6 +360,7 @@ class MatcherLink:
         """Refuse all commands: those not sent as such, the others with an unknown outcome."""
         in_flight = self._in_flight
         self._refuse_unsent(in_flight.collect())
+        self._desk.refuse_waiting(_NOT_ACCEPTING)
         sent = in_flight.give_up(in_flight.number)
         self._desk.refuse(sent, RejectReason.OUTCOME_UNKNOWN, text)
         self._catch_ups.give_up_all(text)

@@ -110,11 +110,11 @@ class OrderService:
         desk, receivers = self._desk, self._receivers
         for _ in range(ROUNDS_MAX):
             ready = self._poller.poll(0)
-            if not ready and not desk.is_catching_up:
+            if not ready and not desk.has_work:
                 return
             for socket, _ in ready:
                 receivers[socket]()
-            desk.catch_up()
+            desk.work()
             self._send()
         self.wake()
 

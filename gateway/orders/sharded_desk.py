@@ -83,6 +83,11 @@ class ShardedDesk(FrontDesk):
         return sum(desk.commands_waiting for desk in self._desks)
 
     @property
+    def turns_waiting(self) -> int:
+        """Those of them that wait for the turn of their account."""
+        return sum(desk.turns_waiting for desk in self._desks)
+
+    @property
     def queries_waiting(self) -> int:
         """Queries without a matcher's answer."""
         return sum(desk.queries_waiting for desk in self._desks)
@@ -139,14 +144,15 @@ class ShardedDesk(FrontDesk):
         return ready
 
     @property
-    def is_catching_up(self) -> bool:
-        """Whether `catch_up` has something to do."""
-        return any(desk.is_catching_up for desk in self._desks)
+    def has_work(self) -> bool:
+        """Whether `work` has something to do."""
+        return any(desk.has_work for desk in self._desks)
 
-    def catch_up(self) -> None:
-        """Send the sessions that catch up a few more executions, one of each shard."""
+    def work(self) -> None:
+        """Have every desk take the requests whose turn it is, and send one of the sessions that
+        catch up at it a few more executions."""
         for desk in self._desks:
-            desk.catch_up()
+            desk.work()
 
     def _joined(self, replies: Sequence[Reply]) -> list[Reply]:
         """The replies as the client gets them."""

@@ -69,9 +69,9 @@ class GatewayProcess(SimulatedProcess):
         busy = self._receive_frames()
         busy |= self._receive_events()
         busy |= self._receive_answers()
-        if self.desk.is_catching_up:
+        if self.desk.has_work:
             busy = True
-            self.desk.catch_up()
+            self.desk.work()
         self._send()
         self._check()
         if self.link.fenced:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import Command
 from crossbook.common.messages.entry import Logon, Reply, Request, Welcome
 from crossbook.common.messages.events import Event, EventBatch
 from crossbook.gateway.orders.desk import OrderDesk
@@ -26,6 +27,7 @@ class DeskWorld:
         self.desk.in_flight.begin(0)
         self.desk.begin(0)
         self.incarnation = 1
+        self._sent: list[Command] = []
 
     def log_on(self, identity: bytes, account: int) -> int:
         """The token of a new session."""
@@ -42,7 +44,8 @@ class DeskWorld:
         """Let the engine apply the unsent commands, and the desk apply the events."""
         first_seq = self.engine.seq + 1
         events: list[Event] = []
-        for command in self.desk.in_flight.collect():
+        commands, self._sent = [*self._sent, *self.desk.in_flight.collect()], []
+        for command in commands:
             events += self.engine.apply(command, 5)
         batch = EventBatch(
             incarnation=self.incarnation,
@@ -52,6 +55,14 @@ class DeskWorld:
             events=events,
         )
         self.desk.apply(batch)
+
+    def answer(self, count: int) -> None:
+        """As `settle`, for the oldest commands only."""
+        self._sent += self.desk.in_flight.collect()
+        later = self._sent[count:]
+        del self._sent[count:]
+        self.settle()
+        self._sent = later
 
     def replies(self, identity: bytes) -> list[Reply]:
         """Remove and return the replies that wait to be sent to an address."""

@@ -263,7 +263,7 @@ class LinkWorld:
                 self.link.receive_events(payload)
             for payload in self.answers.arrived():
                 self.link.receive_answer(payload, self.now_ns)
-            self.desk.catch_up()
+            self.desk.work()
             if self.steps % HEARTBEAT_STEPS == 0:
                 self.link.tick(self.now_ns)
             self.deliver()

@@ -95,7 +95,7 @@ class ShardedWorld:
             self.steps += 1
             for shard in self.shards:
                 shard.step(self.steps, self.now_ns)
-                shard.desk.catch_up()
+                shard.desk.work()
                 self._deliver()
 
     def kill(self, number: int) -> EngineMatcher:

@@ -56,7 +56,7 @@ def test_every_sample_of_order_entry_has_its_own_value() -> None:
     rejects = {reason: 100 + reason for reason in RejectReason}
     exposition.desk = parts(
         seq_of=lambda shard: 13 + shard, outbox=parts(rejects=rejects), commands_waiting=14,
-        queries_waiting=15, sessions=range(16), is_accepting=True,
+        turns_waiting=145, queries_waiting=15, sessions=range(16), is_accepting=True,
     )  # fmt: skip
     exposition.traffic = parts(replies=17, clients_dropped=18, answer_times=once(19_000_000_000))
     link = parts(commands_sent=20, commands_again=30, gaps=40, events_lost=50, held=60)
@@ -73,6 +73,7 @@ def test_every_sample_of_order_entry_has_its_own_value() -> None:
         "gateway_answer_seconds_sum": 19,
         "gateway_commands_in_flight": 14,
         "gateway_commands_in_flight_limit": 11,
+        "gateway_turns_waiting": 145,
         "gateway_queries_waiting": 15,
         "gateway_sessions": 16,
         "gateway_sessions_limit": 12,

@@ -128,7 +128,8 @@ def test_long_catch_up_stops_short_at_a_whole_command_and_can_be_continued() -> 
         world.send(ANN, token, *(order(2 + first + i, "") for i in range(min(500, count - first))))
         world.step()
     world.send(ANN, token, MassCancel(2 + count))
-    world.step(3)
+    while world.desk.commands_waiting:
+        world.step()
     world.send(ANN, token, order(3 + count))
     world.step(3)
     world.received.clear()

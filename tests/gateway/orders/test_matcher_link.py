@@ -90,10 +90,13 @@ def test_numbers_begin_above_all_that_the_matcher_has_applied() -> None:
     assert world.desk.in_flight.number == first_of(78)
 
 
-def test_lost_commands_are_sent_again_oldest_first_in_bounded_messages() -> None:
+def test_lost_commands_are_sent_again_oldest_first_in_bounded_messages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = 2 * CHUNK_COMMANDS + 5
+    monkeypatch.setattr("crossbook.gateway.orders.desk.CALM", count)
     world, token = ready()
     world.faults.lose = 1
-    count = 2 * CHUNK_COMMANDS + 5
     for first in range(0, count, 500):
         world.send(ANN, token, *(order(2 + first + i) for i in range(min(500, count - first))))
         world.deliver()

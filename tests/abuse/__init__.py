@@ -1,0 +1,1 @@
+"""Attacks that were measured, each as a bounded test in a file of its name."""
