@@ -144,7 +144,7 @@ class Flooder:
         """Sessions that read every execution again, each as soon as it has them."""
         sessions = [self._session() for _ in range(CATCH_UPS)]
         catch_up = codec.encode(entry.CatchUp(1, 1))
-        due = {session: 0.0 for session in sessions}
+        due = dict.fromkeys(sessions, 0.0)
 
         def step() -> None:
             now = time.monotonic()
