@@ -16,6 +16,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import ManualClock, SystemClock
 from crossbook.common.process.config import Settings
+from crossbook.common.process.connections import MIB, Bounds, Connections
 from crossbook.common.process.counters import TIMES_NS, Buckets
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
@@ -37,6 +38,9 @@ from crossbook.gateway.web.listener import listening
 if TYPE_CHECKING:
     from crossbook.gateway.faults.assembly import GatewayFaults
     from crossbook.gateway.interfaces import Interfaces
+
+PLACES_SPARE = 256
+"""ZeroMQ connections besides those of sessions: of clients that log on again, or not at all."""
 
 EPOCHS_DRAWN = 4096
 """Epochs of command numbers, an eighth of a second each, of which one is drawn at start."""
@@ -131,7 +135,7 @@ class Gateway:
         )
 
     def _order_service(self, with_clients: bool) -> OrderService:
-        settings, context = self._settings, self._context
+        settings = self._settings
         sessions = SessionTable(settings.max_order_sessions, lambda: secrets.randbits(63))
         outbox = Outbox()
         assignment = settings.assignment()
@@ -153,12 +157,24 @@ class Gateway:
         service = OrderService(
             self.desk if self._faults is None else self._faults.desk(self.desk),
             self.matchers,
-            sockets.orders_router(context, settings.gateway_orders) if with_clients else None,
+            self._clients() if with_clients else None,
             answer_times,
         )
         if self._faults is not None:
             self._faults.woken_by(service.wake)
         return service
+
+    def _clients(self) -> Connections:
+        """The connections of ZeroMQ clients, from now on."""
+        settings = self._settings
+        places = settings.max_order_sessions + PLACES_SPARE
+        bounds = Bounds(
+            connections=places,
+            of_address=settings.places_of_address(places),
+            unread_of_all=settings.max_unread_mb * MIB,
+        )
+        router = sockets.orders_router(self._context, settings.gateway_orders)
+        return Connections(self._context, router, bounds)
 
     def _matcher_sockets(
         self, desk: OrderDesk, shard: Settings, answer_times: Buckets

@@ -13,6 +13,7 @@ from crossbook.common.errors import ConfigError
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import SystemClock, follower_clock
 from crossbook.common.process.config import Settings
+from crossbook.common.process.connections import KIB, MIB, Bounds, Connections
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
@@ -25,6 +26,34 @@ from crossbook.publisher.snapshot_server import SnapshotServer
 
 if TYPE_CHECKING:
     from crossbook.publisher.faults.assembly import PublisherFaults
+
+
+def feed_bounds(settings: Settings) -> Bounds:
+    """The bounds of the feed's subscribers. They send subscriptions alone, and a subscription costs
+    up to 48 times its bytes. A full queue has three frames a message, of 64 bytes each."""
+    places = settings.max_feed_connections
+    return Bounds(
+        connections=places,
+        of_address=settings.places_of_address(places),
+        partial=256 * KIB,
+        partial_of_all=4 * MIB,
+        unread_of_all=settings.max_unread_mb * MIB,
+        queue=sockets.FEED_QUEUE * 3 * 64,
+    )
+
+
+def snapshot_bounds(settings: Settings) -> Bounds:
+    """The bounds of the consumers that request snapshots and earlier messages."""
+    places = settings.max_feed_connections
+    return Bounds(
+        connections=places,
+        of_address=settings.places_of_address(places),
+        partial=64 * KIB,
+        partial_of_all=4 * MIB,
+        waiting=MIB,
+        waiting_of_all=16 * MIB,
+        unread_of_all=settings.max_unread_mb * MIB,
+    )
 
 
 def build(
@@ -42,7 +71,14 @@ def build(
     metrics = PublisherMetrics(replica, server, rounds)
     metrics.faults = None if faults is None else faults.table
     server.metrics = metrics.text
-    public = sockets.feed_pub(context, settings.publisher_feed)
+    subscribers = Connections(
+        context, sockets.feed_pub(context, settings.publisher_feed), feed_bounds(settings)
+    )
+    consumers = Connections(
+        context,
+        sockets.snapshots_router(context, settings.publisher_snapshots),
+        snapshot_bounds(settings),
+    )
     make_service = PublisherService if faults is None else _service_with(faults)
     service = make_service(
         replica,
@@ -50,13 +86,13 @@ def build(
         sockets.events_sub(context, settings.matcher_events),
         sockets.matcher_queries_dealer(context, settings.matcher_sync),
         sockets.history_dealer(context, settings.recorder_history),
-        public,
-        sockets.snapshots_router(context, settings.publisher_snapshots),
-        sockets.Peers(context, public),
+        subscribers,
+        consumers,
         follower_clock(settings.clock),
         settings.heartbeat_ms,
         rounds,
     )
+    metrics.sockets = lambda: (service.subscribers, service.consumers)
     return service, feed
 
 
@@ -64,8 +100,9 @@ def _with_faults(context: Any, settings: Settings) -> "PublisherFaults":
     # Imported here: without FAULTS=on nothing of the rules is loaded.
     from crossbook.publisher.faults.assembly import PublisherFaults
 
-    feed_address = settings.publisher_feed
-    return PublisherFaults(context, settings.data_dir, settings.shard, feed_address)
+    return PublisherFaults(
+        context, settings.data_dir, settings.shard, settings.publisher_feed, feed_bounds(settings)
+    )
 
 
 def _service_with(faults: "PublisherFaults") -> Callable[..., PublisherService]:

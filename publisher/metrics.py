@@ -2,11 +2,12 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from prometheus_client.metrics_core import Metric
 
+from crossbook.common.process.connections import Connections, taken_by
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import SECOND_NS, Exposition
 from crossbook.publisher.replica import PublisherReplica
@@ -24,13 +25,12 @@ class RoundCounts(Protocol):
     malformed: int
     sizes: Buckets
     delays: Buckets
-    subscribers: int
     stale_ns: int
 
 
 class PublisherMetrics(Exposition):
     """The families of a publisher. All are public: any peer of the snapshot socket may request
-    them."""
+    them. `sockets` returns the connections of the feed and those of the snapshot socket."""
 
     def __init__(
         self, replica: PublisherReplica, server: SnapshotServer, rounds: RoundCounts
@@ -39,6 +39,7 @@ class PublisherMetrics(Exposition):
         self._replica = replica
         self._server = server
         self._rounds = rounds
+        self.sockets: Callable[[], Sequence[Connections]] = tuple
         self._text = ""
         self._fresh_until_ns = 0
 
@@ -72,7 +73,15 @@ class PublisherMetrics(Exposition):
         for name, topic in feed.topics.items():
             sent[name.partition(".")[0]] += topic.sent
         yield self.counter("messages", "Feed messages sent, by channel", sent, "channel")
-        yield self.gauge("subscribers", "Connections to the feed", rounds.subscribers)
+        sockets = self.sockets()
+        subscribers = len(sockets[0]) if sockets else 0
+        yield self.gauge("subscribers", "Connections to the feed", subscribers)
+        cut_off, held, unread = taken_by(sockets)
+        yield self.counter(
+            "peers_cut_off", "ZeroMQ connections ended, by reason", cut_off, "reason"
+        )
+        yield self.gauge("peer_bytes_held", "Bytes received and not delivered", held)
+        yield self.gauge("peer_bytes_unread", "Bytes sent and not acknowledged", unread)
         yield self.counter("answers", "Answers, by kind", self._server.answers, "kind")
         orders = {market.symbol: market.open_orders for market in feed.markets.values()}
         yield self.gauge("open_orders", "Orders that rest, by symbol", orders, "symbol")

@@ -4,7 +4,7 @@ A round waits for a socket, drains the events, publishes once and answers a few 
 one message covers many orders; a lone order is published at once.
 """
 
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 
 import zmq
 from msgspec import Struct, field
@@ -17,6 +17,7 @@ from crossbook.common.messages.codec import (
     encode,
 )
 from crossbook.common.process.clock import Clock
+from crossbook.common.process.connections import FRAME_BYTES, Connections
 from crossbook.common.process.counters import SIZES, TIMES_NS, Buckets
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
@@ -32,6 +33,12 @@ DRAIN_EVENTS = 8_192
 REQUESTS_MAX = 4
 """Requests answered before the next round of events."""
 
+FRAMES_MAX = 8
+"""Most frames of a request: the identity, what may stand before the request, the request."""
+
+CHECK_NS = 100_000_000
+"""Time between two looks at the connections."""
+
 SLEEP_MS = 100
 """Longest sleep: bounds the delay of a stop, of a repeated question and of a failed send."""
 
@@ -45,15 +52,7 @@ class Rounds(Struct):
     malformed: int = 0
     sizes: Buckets = field(default_factory=lambda: Buckets(SIZES))
     delays: Buckets = field(default_factory=lambda: Buckets(TIMES_NS))
-    subscribers: int = 0
     stale_ns: int = 0
-
-
-class Subscribers(Protocol):
-    """The connections of the feed."""
-
-    def count(self) -> int:
-        """Their number."""
 
 
 class PublisherService:
@@ -72,9 +71,8 @@ class PublisherService:
         events: "zmq.Socket[bytes]",
         queries: "zmq.Socket[bytes]",
         history: "zmq.Socket[bytes]",
-        public: "zmq.Socket[bytes]",
-        requests: "zmq.Socket[bytes]",
-        subscribers: Subscribers,
+        subscribers: Connections,
+        consumers: Connections,
         clock: Clock,
         heartbeat_ms: int,
         rounds: Rounds,
@@ -86,9 +84,10 @@ class PublisherService:
         self._backfill = Backfill(replica.feed)
         self._queries = queries
         self._history = history
-        self._public = public
-        self._requests = requests
-        self._subscribers = subscribers
+        self.subscribers = subscribers
+        self.consumers = consumers
+        self._public = subscribers.watched
+        self._requests = consumers.watched
         self._rounds = rounds
         self._clock = clock
         self._heartbeat_ns = heartbeat_ms * 1_000_000
@@ -109,7 +108,7 @@ class PublisherService:
         poller = zmq.Poller()
         for socket in (self._events, self._queries, self._history, self._requests):
             poller.register(socket, zmq.POLLIN)
-        heartbeat_at = clock.monotonic_ns()
+        heartbeat_at = check_at = clock.monotonic_ns()
         while not self._stopping:
             wait_ms = (heartbeat_at - clock.monotonic_ns()) // 1_000_000 + 1
             ready = {waiting for waiting, _ in poller.poll(max(0, min(wait_ms, sleep_ms)))}
@@ -133,7 +132,10 @@ class PublisherService:
                 self._beat_time_ns = self._feed.time_ns
                 self._send_heartbeat(now_ns)
                 heartbeat_at = now_ns + self._heartbeat_ns
-                self._rounds.subscribers = self._subscribers.count()
+            if now_ns >= check_at:
+                self.subscribers.check()
+                self.consumers.check()
+                check_at = now_ns + CHECK_NS
             if replica.lost is not self._logged_loss:
                 self._log_books()
 
@@ -224,17 +226,29 @@ class PublisherService:
 
     def _answer_requests(self) -> None:
         """Answer a few requests; the others wait for the next round."""
+        consumers = self.consumers
         for _ in range(REQUESTS_MAX):
             try:
-                frames: list[Any] = self._requests.recv_multipart(zmq.NOBLOCK)
+                frames = self._requests.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            reply = encode(self._server.answer(frames[-1]))
+            identity, request = frames[0].bytes, frames[-1]
+            peer = consumers.by_identity.get(identity) or consumers.meet(identity, request)
+            peer.delivered += sum(len(frame) + FRAME_BYTES for frame in frames[1:])
+            if len(frames) > FRAMES_MAX:
+                consumers.end(peer, "frames")
+            if peer.is_cut_off:
+                continue
+            reply = encode(self._server.answer(request.bytes))
             try:
                 self._requests.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
             except zmq.ZMQError as error:
                 # The consumer is gone or does not read: it has to repeat the request.
                 logger().debug("reply_lost", reason=str(error))
+                continue
+            peer.sent += len(reply)
+            if peer.sent > peer.sent_max:
+                consumers.look(peer)
 
     def _log_books(self) -> None:
         """Log that the books were lost, or are loaded again."""

@@ -65,6 +65,7 @@ KINDS: Final[Mapping[str, str]] = {
 """Folder -> the kind of its modules; the last pattern that fits a module decides."""
 
 OTHERWISE: Final[Mapping[str, str]] = {
+    "common/process/connections": "net",
     "common/process/counters": "pure",
     "common/process/curve": "net",
     "common/process/fault_server": "net",

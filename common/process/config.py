@@ -60,6 +60,10 @@ _PORTS_A_SHARD: Final = 10
 """Distance from a TCP port of one shard to that of the next."""
 
 
+PLACES_OF_ADDRESS: Final = 64
+"""Places for connections that every address has, however few there are."""
+
+
 class Settings(BaseSettings):
     """Every setting, with its default. The owner of an address binds it, and every other
     process connects to it."""
@@ -76,6 +80,9 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "console"
     max_websocket_connections: int = Field(default=10_000, ge=1, le=1_000_000)
     max_order_sessions: int = Field(default=20_000, ge=1, le=1_000_000)
+    max_feed_connections: int = Field(default=4_096, ge=1, le=1_000_000)
+    max_percent_per_address: int = Field(default=50, ge=1, le=100)
+    max_unread_mb: int = Field(default=128, ge=32, le=65_536)
     order_queue_size: int = Field(default=65_536, ge=1, le=10_000_000)
     scheduling: Scheduling = "batch"
 
@@ -212,6 +219,10 @@ class Settings(BaseSettings):
                 f"SHARD={self.shard}: no instrument of {self.instruments_file} is on this shard"
             )
         return own
+
+    def places_of_address(self, places: int) -> int:
+        """How many of so many places for connections one address may have."""
+        return min(places, max(PLACES_OF_ADDRESS, places * self.max_percent_per_address // 100))
 
     def clock_start_ns(self) -> int:
         """The time that a manual clock begins with, in nanoseconds since the Unix epoch."""

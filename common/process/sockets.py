@@ -1,7 +1,8 @@
 """The only place that sets ZeroMQ options: one function for each role of a socket.
 
 ZeroMQ's defaults are unsafe here: unlimited message size, no handshake limit, no heartbeats,
-silent drops. Every socket here has LINGER set, a size limit, heartbeats and a bounded queue.
+silent drops. Every socket here has LINGER set, a size limit, heartbeats and a bounded queue; those
+that strangers connect to are bounded by `Connections` instead.
 
 With a `Keyring` a socket uses CURVE where the keyring covers its realm and address; without one it
 is as open as its address.
@@ -25,6 +26,13 @@ from crossbook.common.process.keyring import Keyring, Realm
 
 CLIENT_MESSAGE_MAX: Final = 1024 * 1024
 """A peer that sends a larger frame to a client-facing socket is disconnected by ZeroMQ."""
+
+REQUEST_MESSAGE_MAX: Final = 16 * 1024
+"""Likewise on sockets whose requests are short."""
+
+SUBSCRIPTION_MAX: Final = 1_024
+"""Likewise on PUB sockets, whose peers send subscriptions alone; one costs 48 times its bytes. A
+handshake of CURVE has more than 500."""
 
 INTERNAL_MESSAGE_MAX: Final = 1024 * 1024 * 1024
 """Limit between processes of the exchange: a sweep through 50,000 makers is one message."""
@@ -56,12 +64,35 @@ _HANDSHAKE_FAILED: Final = (
 )
 _MONITOR: Final = "inproc://handshake"
 
+FEED_QUEUE: Final = 10_000
+"""Messages of the feed that wait for one subscriber."""
+
+_QUIET: Final = {
+    zmq.HEARTBEAT_IVL: 0,
+    zmq.TCP_KEEPALIVE_IDLE: 10,
+    zmq.TCP_KEEPALIVE_INTVL: 5,
+    zmq.TCP_KEEPALIVE_CNT: 3,
+    zmq.TCP_MAXRT: 30_000,
+}
+"""No heartbeats of ZeroMQ: the kernel finds a machine that is gone, within half a minute."""
+
+_CROWD: Final = {**_QUIET, zmq.RCVHWM: 0}
+"""For sockets that strangers connect to; docs/decisions/0037 has the reasons.
+
+A queue that is full stops ZeroMQ's reading; a connection that ends then, with a heartbeat unread or
+due, aborts the process (libzmq 4.3.5). So no queue is ever full: `Connections` bounds its bytes. A
+heartbeat that ZeroMQ waits for costs it a search of all its timers, so it sends none. It answers
+those of its peers, by which `Connections` finds the silent ones.
+"""
+
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 _SNDMORE: Final = int(zmq.SNDMORE)
 _POLLIN: Final = int(zmq.POLLIN)
 
 _INTERNAL: Final = {zmq.MAXMSGSIZE: INTERNAL_MESSAGE_MAX}
 _CLIENT: Final = {zmq.MAXMSGSIZE: CLIENT_MESSAGE_MAX}
+_REQUESTS: Final = {zmq.MAXMSGSIZE: REQUEST_MESSAGE_MAX}
+_SUBSCRIPTIONS: Final = {zmq.MAXMSGSIZE: SUBSCRIPTION_MAX}
 
 
 def _socket(
@@ -249,8 +280,8 @@ def orders_router(
     """The gateway's order-entry socket; binds. A reply to a client that is gone, or has left 1,000
     frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may hold a
     thousand orders: a queue ten times as long would take hundreds of megabytes."""
-    queue = {zmq.SNDHWM: 1_000, zmq.RCVHWM: 10_000, zmq.ROUTER_MANDATORY: 1}
-    made = _socket(context, zmq.ROUTER, _CLIENT, queue)
+    queue = {zmq.SNDHWM: 1_000, zmq.ROUTER_MANDATORY: 1}
+    made = _socket(context, zmq.ROUTER, _CLIENT, _CROWD, queue)
     return _bind(made, address, "GATEWAY_ORDERS", keyring, Realm.ORDERS)
 
 
@@ -258,14 +289,14 @@ def orders_dealer(
     context: Any, address: str, keyring: Keyring | None = None
 ) -> "zmq.Socket[bytes]":
     """A client's order-entry socket; connects. It lingers a second to send a last cancel."""
-    queue = {zmq.SNDHWM: 10_000, zmq.RCVHWM: 0, zmq.LINGER: 1_000}
+    queue = {zmq.SNDHWM: 10_000, zmq.RCVHWM: 0, zmq.LINGER: 1_000, zmq.HEARTBEAT_IVL: 4_000}
     made = _socket(context, zmq.DEALER, _INTERNAL, queue)
     return _connect(made, address, keyring, Realm.ORDERS)
 
 
 def feed_pub(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """The public feed; binds. A stalled subscriber loses messages after 10,000 and recovers."""
-    made = _socket(context, zmq.PUB, _CLIENT, {zmq.SNDHWM: 10_000})
+    made = _socket(context, zmq.PUB, _SUBSCRIPTIONS, _CROWD, {zmq.SNDHWM: FEED_QUEUE})
     return _bind(made, address, "PUBLISHER_FEED", keyring, Realm.FEED)
 
 
@@ -273,10 +304,11 @@ def feed_sub(context: Any, address: str, keyring: Keyring | None = None) -> "zmq
     """A consumer's end of the feed; connects. Subscribe with `zmq.SUBSCRIBE` per topic.
 
     SNDHWM is unlimited because a SUB socket's subscriptions count against it: with the default
-    the 1,001st is lost silently.
+    the 1,001st is lost silently. Without heartbeats the end of the connection behind a full queue
+    harms nothing; the feed has its own.
     """
     queue = {zmq.RCVHWM: 100_000, zmq.SNDHWM: 0}
-    made = _socket(context, zmq.SUB, _INTERNAL, queue)
+    made = _socket(context, zmq.SUB, _INTERNAL, _QUIET, queue)
     return _connect(made, address, keyring, Realm.FEED)
 
 
@@ -284,7 +316,7 @@ def snapshots_router(
     context: Any, address: str, keyring: Keyring | None = None
 ) -> "zmq.Socket[bytes]":
     """The publisher's request socket (snapshots, resends); binds."""
-    made = _socket(context, zmq.ROUTER, _CLIENT, {zmq.ROUTER_MANDATORY: 1})
+    made = _socket(context, zmq.ROUTER, _REQUESTS, _CROWD, {zmq.ROUTER_MANDATORY: 1})
     return _bind(made, address, "PUBLISHER_SNAPSHOTS", keyring, Realm.FEED)
 
 
@@ -365,28 +397,12 @@ def send_frames(target: "zmq.Socket[bytes]", frames: tuple[bytes, bytes, bytes])
     send_frame(target, last, 0)
 
 
-class Peers:
-    """Counts the connections of a bound socket by ZeroMQ's monitor messages.
-
-    The messages queue without limit, because a full queue would block ZeroMQ's own thread: call
-    `count` a few times a second.
-    """
-
-    def __init__(self, context: Any, watched: "zmq.Socket[bytes]") -> None:
-        address = f"inproc://peers-{id(watched)}"
-        watched.monitor(address, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
-        self._monitor = _connect(_socket(context, zmq.PAIR, {zmq.RCVHWM: 0}), address)
-        self._open: set[int] = set()
-
-    def count(self) -> int:
-        """The number of connections."""
-        while has_more(self._monitor):
-            event = parse_monitor_message(self._monitor.recv_multipart(_NOBLOCK))
-            if event["event"] == zmq.EVENT_ACCEPTED:
-                self._open.add(event["value"])
-            else:
-                self._open.discard(event["value"])
-        return len(self._open)
+def monitor_of(context: Any, watched: "zmq.Socket[bytes]") -> "zmq.Socket[bytes]":
+    """ZeroMQ's messages about the connections that a bound socket accepts and loses. They queue
+    without limit, because a full queue would block ZeroMQ's own thread."""
+    address = f"inproc://connections-{id(watched)}"
+    watched.monitor(address, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+    return _connect(_socket(context, zmq.PAIR, {zmq.RCVHWM: 0}), address)
 
 
 def handshake_fault(

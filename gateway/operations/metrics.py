@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from crossbook.common.process.connections import Connections, taken_by
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import Exposition
 from crossbook.common.types import RejectReason
@@ -31,6 +32,7 @@ class OrderTraffic(Protocol):
     replies: int
     clients_dropped: int
     answer_times: Buckets
+    connections: Connections | None
 
 
 class GatewayMetrics(Exposition):
@@ -122,6 +124,14 @@ class GatewayMetrics(Exposition):
             "Sessions closed because the client was gone",
             traffic.clients_dropped,
         )
+        if traffic.connections is not None:
+            yield self.gauge("peers", "ZeroMQ connections of clients", len(traffic.connections))
+            cut_off, held, unread = taken_by((traffic.connections,))
+            yield self.counter(
+                "peers_cut_off", "ZeroMQ connections ended, by reason", cut_off, "reason"
+            )
+            yield self.gauge("peer_bytes_held", "Bytes received and not delivered", held)
+            yield self.gauge("peer_bytes_unread", "Bytes sent and not acknowledged", unread)
         yield self.gauge("taking_orders", "1 while commands are accepted", desk.is_accepting)
         gaps = sum(link.gaps for link in links)
         yield self.counter("event_gaps", "Requests for missing events", gaps)

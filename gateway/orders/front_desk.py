@@ -45,6 +45,8 @@ class FrontDesk(ABC):
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self._gateway = gateway
         self._notices: list[Notice] = []
+        self._unprobed: list[bytes] = []
+        self._probes = self._probe_turn = 0
         self.sessions = sessions
         self.outbox = Outbox() if outbox is None else outbox
         self.instrument_listeners: list[Callable[[Instrument], None]] = []
@@ -150,11 +152,15 @@ class FrontDesk(ABC):
         for session in self.sessions.by_token.values():
             self.outbox.add(session.identity, self._welcome(0, session))
 
-    def probe_sessions(self) -> None:
-        """Send every session an empty list of replies: to the address of a client that is gone
-        this fails."""
-        for identity in self.sessions.addresses():
-            self.outbox.extend(identity, ())
+    def probe_sessions(self, turns: int = 1) -> None:
+        """Send the next of the sessions an empty list of replies, every session once in so many
+        turns: to the address of a client that is gone this fails."""
+        if self._probe_turn == 0:
+            self._unprobed = list(self.sessions.addresses())
+            self._probes = -(-len(self._unprobed) // turns)
+        self._probe_turn = (self._probe_turn + 1) % turns
+        for _ in range(min(self._probes, len(self._unprobed))):
+            self.outbox.extend(self._unprobed.pop(), ())
 
     def _answer_open(self, identity: bytes, request: Logon | Ping | ListInstruments) -> None:
         """Answer a request that needs no session."""

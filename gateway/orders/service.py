@@ -12,6 +12,7 @@ from typing import Final
 import zmq
 
 from crossbook.common.messages.codec import encode
+from crossbook.common.process.connections import FRAME_BYTES, Connections, Peer
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
@@ -37,15 +38,18 @@ TICK_S: Final = 0.1
 REACH_S: Final = 0.01
 """The tick while a matcher is still to be reached: orders are refused until then."""
 
-PROBE_TICKS: Final = 50
-"""Ticks between two probes for sessions whose client is gone."""
+PROBE_TICKS: Final = 600
+"""Ticks in which every session is probed once, in case the end of its connection was missed."""
+
+FRAMES_MAX: Final = 512
+"""Frames of a message beyond which its connection is ended; a message of two or more is refused."""
 
 
 class OrderService:
     """Moves frames until `stop`, or until another gateway has taken over.
 
-    `clients` is the socket of ZeroMQ clients, or None where only clients inside this process are
-    served: `local` has their sessions in either case.
+    `connections` are those of ZeroMQ clients, with their socket, or None where only clients inside
+    this process are served: `local` has their sessions in either case.
 
     `replies` counts the replies sent to clients, `clients_dropped` clients that were gone or did
     not read. `answer_times` are those that the matchers' sockets add to.
@@ -55,12 +59,13 @@ class OrderService:
         self,
         desk: FrontDesk,
         matchers: Sequence[MatcherSockets],
-        clients: "zmq.Socket[bytes] | None",
+        connections: Connections | None,
         answer_times: Buckets,
     ) -> None:
         self._desk = desk
         self._matchers = matchers
-        self._clients = clients
+        self.connections = connections
+        self._clients = None if connections is None else connections.watched
         self.local = LocalSessions(desk, self.wake)
         self._stopped = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -73,8 +78,8 @@ class OrderService:
         self._receivers = {
             socket: receive for matcher in matchers for socket, receive in matcher.receivers.items()
         }
-        if clients is not None:
-            self._receivers[clients] = self._receive_frames
+        if self._clients is not None:
+            self._receivers[self._clients] = self._receive_frames
         for socket in self._receivers:
             self._poller.register(socket, zmq.POLLIN)
 
@@ -141,19 +146,31 @@ class OrderService:
         self._ticks += 1
         for matcher in self._matchers:
             matcher.tick()
-        if self._ticks % PROBE_TICKS == 0:
-            self._desk.probe_sessions()
+        self._desk.probe_sessions(PROBE_TICKS)
         for event, facts in self._desk.collect_notices():
             logger().warning(event, **facts)
         self._send()
         self._on_ready()
+        if self.connections is not None:
+            self._check_connections(self.connections)
         has_all = all(matcher.link.following for matcher in self._matchers)
         self._loop.call_later(TICK_S if has_all else REACH_S, self._tick)
 
+    def _check_connections(self, connections: Connections) -> None:
+        """End the connections that take too much, and probe the sessions of those that ended."""
+        if connections.check():
+            # Looking may have used up an edge of the descriptor.
+            self.wake()
+        for identity in connections.take_gone():
+            self._desk.outbox.extend(identity, ())
+            self.wake()
+
     def _receive_frames(self) -> None:
-        clients = self._clients
+        clients, connections = self._clients, self.connections
         assert clients is not None, "frames without a socket"
+        assert connections is not None, "a socket without connections"
         receive, receive_frame = clients.recv, self._desk.receive_frame
+        peers = connections.by_identity
         room = RECEIVE_BYTES
         try:
             for count in range(DRAIN_MAX):
@@ -164,13 +181,40 @@ class OrderService:
                 last = receive(_NOBLOCK, False)
                 frame = last.bytes
                 room -= len(frame)
+                peer = peers.get(identity) or connections.meet(identity, last)
+                peer.delivered += len(frame) + FRAME_BYTES
                 if last.more:
-                    clients.recv_multipart(_NOBLOCK)
+                    self._receive_extra_frames(clients, peer)
                     self._desk.refuse_extra_frames(identity)
                 else:
                     receive_frame(identity, frame)
         except zmq.Again:
             pass
+
+    def _send_frame(self, clients: "zmq.Socket[bytes]", identity: bytes, frame: bytes) -> None:
+        """Send one frame; raises `ZMQError` for a client that is gone or does not read."""
+        send_frame(clients, identity, _MORE_NOBLOCK)
+        send_frame(clients, frame, _NOBLOCK)
+        connections = self.connections
+        assert connections is not None, "a client without connections"
+        peer = connections.by_identity.get(identity)
+        if peer is not None:
+            peer.sent += len(frame)
+            if peer.sent > peer.sent_max:
+                connections.look(peer)
+
+    def _receive_extra_frames(self, clients: "zmq.Socket[bytes]", peer: Peer) -> None:
+        """Drop the other frames of a message; a peer that sent very many is disconnected."""
+        assert self.connections is not None, "a peer without connections"
+        frames = 1
+        more = True
+        while more:
+            extra = clients.recv(_NOBLOCK, False)
+            peer.delivered += len(extra) + FRAME_BYTES
+            frames += 1
+            more = extra.more
+        if frames > FRAMES_MAX:
+            self.connections.end(peer, "frames")
 
     def _send_replies(self) -> None:
         """Send each address its replies; one that is gone or does not read loses its session."""
@@ -184,12 +228,12 @@ class OrderService:
             assert clients is not None, "a client without a socket"
             try:
                 if len(replies) <= REPLIES_MAX:
-                    send_frame(clients, identity, _MORE_NOBLOCK)
-                    send_frame(clients, encode(replies), _NOBLOCK)
+                    self._send_frame(clients, identity, encode(replies))
                     continue
                 for start in range(0, len(replies), REPLIES_MAX):
-                    send_frame(clients, identity, _MORE_NOBLOCK)
-                    send_frame(clients, encode(replies[start : start + REPLIES_MAX]), _NOBLOCK)
+                    self._send_frame(
+                        clients, identity, encode(replies[start : start + REPLIES_MAX])
+                    )
             except zmq.ZMQError as error:
                 logger().debug("client_gone", reason=error.strerror)
                 self.clients_dropped += 1

@@ -6,6 +6,7 @@ from typing import Any
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.process import sockets
+from crossbook.common.process.connections import Bounds, Connections
 from crossbook.common.process.fault_server import serve_faults
 from crossbook.publisher.faults.feed import FaultyFeed
 from crossbook.publisher.faults.replies import FaultySnapshotServer
@@ -20,9 +21,12 @@ class PublisherFaults:
 
     made: FaultyFeed
 
-    def __init__(self, context: Any, data_dir: Path, shard: int, feed_address: str) -> None:
+    def __init__(
+        self, context: Any, data_dir: Path, shard: int, feed_address: str, bounds: Bounds
+    ) -> None:
         self._context = context
         self._feed_address = feed_address
+        self._bounds = bounds
         self._server = serve_faults(context, data_dir, "publisher", shard)
         self.table = self._server.table
 
@@ -43,7 +47,7 @@ class PublisherFaults:
         """Have changes of the rules answered once `settle` returns."""
         self._server.settle = settle
 
-    def reopen(self) -> tuple[Any, sockets.Peers]:
-        """The feed, bound anew. Raises `ConfigError`."""
+    def reopen(self) -> Connections:
+        """The connections of the feed, bound anew. Raises `ConfigError`."""
         public = sockets.feed_pub(self._context, self._feed_address)
-        return public, sockets.Peers(self._context, public)
+        return Connections(self._context, public, self._bounds)

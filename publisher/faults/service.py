@@ -60,11 +60,13 @@ class FaultyPublisherService(PublisherService):
         until_s = time.monotonic() + SETTLE_S
         while True:
             try:
-                self._public, self._subscribers = self._faults.reopen()
+                reopened = self._faults.reopen()
             except ConfigError:
                 # ZeroMQ closes the socket in a thread of its own.
                 if time.monotonic() >= until_s:
                     raise
                 time.sleep(0.001)
             else:
-                return
+                break
+        reopened.cut_off.update(self.subscribers.cut_off)
+        self.subscribers, self._public = reopened, reopened.watched

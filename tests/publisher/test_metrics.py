@@ -2,9 +2,10 @@
 
 import pytest
 
+from crossbook.common.process.connections import REASONS
 from crossbook.publisher import metrics
 from crossbook.publisher.metrics import FRESH_NS, PublisherMetrics
-from tests.worlds.exposition import once, parts, samples
+from tests.worlds.exposition import Sized, once, parts, samples
 
 
 def exposition() -> PublisherMetrics:
@@ -14,14 +15,18 @@ def exposition() -> PublisherMetrics:
         topics={name: parts(sent=sent) for name, sent in topics.items()},
         markets={1: parts(symbol="BTC-USDT", open_orders=6), 2: parts(symbol="E", open_orders=7)},
     )
-    return PublisherMetrics(
+    made = PublisherMetrics(
         parts(feed=feed, gaps=12, held=13, losses={"started": 14, "events_lost": 15}),
         parts(answers={"snapshot": 16}),
         parts(
-            batches=21, events=22, malformed=23, subscribers=24, stale_ns=2_500_000_000,
+            batches=21, events=22, malformed=23, stale_ns=2_500_000_000,
             sizes=once(25), delays=once(26_000_000_000),
         ),
     )  # fmt: skip
+    subscribers = Sized(24, cut_off={"held": 10}, held=3, unread=4)
+    consumers = Sized(5, cut_off={"held": 2}, held=4, unread=5)
+    made.sockets = lambda: (subscribers, consumers)  # type: ignore[assignment,return-value]
+    return made
 
 
 def test_every_sample_has_its_own_value() -> None:
@@ -42,6 +47,10 @@ def test_every_sample_has_its_own_value() -> None:
         "publisher_messages_total l2": 8,
         "publisher_messages_total trade": 4,
         "publisher_subscribers": 24,
+        **{f"publisher_peers_cut_off_total {each}": 0 for each in REASONS},
+        "publisher_peers_cut_off_total held": 12,
+        "publisher_peer_bytes_held": 7,
+        "publisher_peer_bytes_unread": 9,
         "publisher_answers_total snapshot": 16,
         "publisher_open_orders BTC-USDT": 6,
         "publisher_open_orders E": 7,

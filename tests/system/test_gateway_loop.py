@@ -8,6 +8,7 @@ import zmq
 
 from crossbook.common.messages.codec import decode_replies
 from crossbook.common.messages.entry import Ack, Reply
+from crossbook.common.process.connections import Bounds, Connections
 from crossbook.common.process.counters import Buckets
 from crossbook.gateway.orders.service import REPLIES_MAX, OrderService
 from tests.worlds.desk_world import DeskWorld
@@ -36,7 +37,9 @@ class ServiceWorld:
         self.clients.recv_multipart()
         self.desk = DeskWorld().desk
         times = Buckets((1,))
-        self.service = OrderService(self.desk, (), self.clients, times)
+        bounds = Bounds(connections=10, of_address=10)
+        connections = Connections(context, self.clients, bounds)
+        self.service = OrderService(self.desk, (), connections, times)
         self.near: list[Sequence[Reply]] = []
 
     def open(self) -> bytes:

@@ -23,12 +23,14 @@ NOW_NS = 1_780_000_000_000_000_000
 IDLE = encode(EventBatch(incarnation=7, first_seq=1, last_seq=0, time_ns=9, events=[]))
 
 
-class NoSubscribers:
-    """A count of subscribers that is always zero."""
+class NoConnections:
+    """A socket without connections to check."""
 
-    def count(self) -> int:
-        """Zero."""
-        return 0
+    def __init__(self, watched: FakeSocket) -> None:
+        self.watched = watched
+
+    def check(self) -> None:
+        """Nothing to end."""
 
 
 def heartbeats(
@@ -53,10 +55,10 @@ def heartbeats(
         lambda socket, frames: socket.send_multipart(list(frames)),
     )
     replica = PublisherReplica(Feed([example()], base=100, resend_count=50))
-    parts: list[Any] = [events, queries, history, public, requests, NoSubscribers()]
+    parts: list[Any] = [events, queries, history, NoConnections(public), NoConnections(requests)]
     service = PublisherService(
         replica, SnapshotServer(replica), parts[0], parts[1], parts[2], parts[3], parts[4],
-        parts[5], clock, period_ms, rounds or Rounds(),
+        clock, period_ms, rounds or Rounds(),
     )  # fmt: skip
     busy, frame = (queries, reply) if reply else (events, busy_with)
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():

@@ -4,9 +4,7 @@ How much the others' p99 moves is `python -m bench stalled`; the assertion here 
 peer that others wait for (seconds) from the noise of a busy machine (a factor of two).
 """
 
-import errno
 import itertools
-import os
 import time
 from typing import Final
 
@@ -33,9 +31,9 @@ of."""
 GROWN_MB_MAX: Final = 24.0
 """Most that a process grows while a subscriber and a client of small messages are stalled."""
 
-QUERIES_MB_MAX: Final = 150.0
+QUERIES_MB_MAX: Final = 96.0
 """Most that the gateway grows for a client that requests its 1,000 orders, again and again, and
-reads nothing: its queue holds 1,000 frames, whatever their size."""
+reads nothing: it may leave 16 MiB unread, beside what encodes them."""
 
 ORDERS: Final = 1_000
 """Open orders of that client. A frame with an answer to a query is longer than as many bytes."""
@@ -86,7 +84,7 @@ def test_a_client_that_sends_and_does_not_read_is_cut_off_with_a_reason() -> Non
                 if session.socket.poll(0, zmq.POLLOUT):
                     session.socket.send(query, zmq.NOBLOCK)
             assert isinstance(other.reply_to(order(other), seconds=5.0), entry.Ack)
-            return os.strerror(errno.EAGAIN) in exchange.log("gateway")
+            return "peer_cut_off" in exchange.log("gateway")
 
         exchange.wait_until("the gateway closes the session", cut_off, 20.0)
         assert (gateway().rss - before) / 2**20 < QUERIES_MB_MAX
@@ -171,6 +169,8 @@ def narrow(socket: "zmq.Socket[bytes]", address: str) -> None:
     """Connect anew with hardly any room to receive: unread messages stay with the sender."""
     socket.disconnect(address)
     socket.setsockopt(zmq.RCVHWM, 1)
+    # With heartbeats the end of a connection behind a full queue aborts the process (libzmq 4.3.5).
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 0)
     socket.setsockopt(zmq.RCVBUF, 65_536)
     socket.connect(address)
 

@@ -12,6 +12,17 @@ def parts(**values: Any) -> Any:
     return SimpleNamespace(**values)
 
 
+class Sized:
+    """Something that has a size, and attributes."""
+
+    def __init__(self, size: int, **values: object) -> None:
+        self._size = size
+        vars(self).update(values)
+
+    def __len__(self) -> int:
+        return self._size
+
+
 def once(value: int) -> Buckets:
     """A histogram of one value."""
     made = Buckets((1,))

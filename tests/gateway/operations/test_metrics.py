@@ -1,26 +1,16 @@
 """The gateway's exposition: every sample of the parts it has, and none of absent parts."""
 
 from crossbook.common.messages.process_metrics import Metrics
+from crossbook.common.process.connections import REASONS
 from crossbook.common.types import RejectReason
 from crossbook.gateway.operations.metrics import GatewayMetrics
 from crossbook.gateway.web.channel import POLICY_VIOLATION, TRY_AGAIN_LATER
 from crossbook.gateway.web.websocket import ABNORMAL
-from tests.worlds.exposition import once, parts, samples
+from tests.worlds.exposition import Sized, once, parts, samples
 
 
 def answered(seq: int) -> Metrics:
     return Metrics(request_id=1, seq=seq, text="")
-
-
-class Sized:
-    """Something that has a size, and attributes."""
-
-    def __init__(self, size: int, **values: object) -> None:
-        self._size = size
-        vars(self).update(values)
-
-    def __len__(self) -> int:
-        return self._size
 
 
 def test_without_parts_there_are_only_the_processes() -> None:
@@ -58,7 +48,12 @@ def test_every_sample_of_order_entry_has_its_own_value() -> None:
         seq_of=lambda shard: 13 + shard, outbox=parts(rejects=rejects), commands_waiting=14,
         turns_waiting=145, queries_waiting=15, sessions=range(16), is_accepting=True,
     )  # fmt: skip
-    exposition.traffic = parts(replies=17, clients_dropped=18, answer_times=once(19_000_000_000))
+    exposition.traffic = parts(
+        replies=17,
+        clients_dropped=18,
+        answer_times=once(19_000_000_000),
+        connections=Sized(70, cut_off={"unread": 71}, held=72, unread=73),
+    )
     link = parts(commands_sent=20, commands_again=30, gaps=40, events_lost=50, held=60)
     other = parts(commands_sent=1, commands_again=2, gaps=3, events_lost=4, held=5)
     exposition.links = [link, other]
@@ -78,6 +73,11 @@ def test_every_sample_of_order_entry_has_its_own_value() -> None:
         "gateway_sessions": 16,
         "gateway_sessions_limit": 12,
         "gateway_clients_dropped_total": 18,
+        "gateway_peers": 70,
+        **{f"gateway_peers_cut_off_total {each}": 0 for each in REASONS},
+        "gateway_peers_cut_off_total unread": 71,
+        "gateway_peer_bytes_held": 72,
+        "gateway_peer_bytes_unread": 73,
         "gateway_taking_orders": 1,
         "gateway_event_gaps_total": 43,
         "gateway_events_lost_total": 54,
