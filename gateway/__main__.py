@@ -6,7 +6,8 @@ import secrets
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import uvloop
 import zmq
@@ -21,6 +22,7 @@ from crossbook.common.process.counters import TIMES_NS, Buckets
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
+from crossbook.common.process.zap import handle_peers
 from crossbook.common.sequence import base_at, epoch_of, first_of
 from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.keys.key_follower import KeyFollower
@@ -60,6 +62,12 @@ class Gateway:
             # Until the matcher's first time arrives.
             self._clock = ManualClock(settings.clock_start_ns())
         self._shards = settings.each_shard()
+        self._keyring = settings.keyring()
+        self.keys = KeyTable()
+        # Before any socket with keys: without a handler ZeroMQ admits nobody there.
+        self.peers = handle_peers(
+            context, self._keyring, self._clock, self.keys.find_curve, self._has_keys
+        )
         self._faults = self._with_faults() if settings.faults == "on" else None
         self.keys = KeyTable() if settings.auth == "on" else None
         self.desk: FrontDesk | None = None
@@ -155,7 +163,7 @@ class Gateway:
             self.desk = ShardedDesk(desks, self._instruments, assignment, settings.gateway_id)
         self.desk.instrument_listeners.append(self._render.learn)
         service = OrderService(
-            self.desk if self._faults is None else self._faults.desk(self.desk),
+            self._front(self.desk),
             self.matchers,
             self._clients() if with_clients else None,
             answer_times,
@@ -173,8 +181,32 @@ class Gateway:
             of_address=settings.places_of_address(places),
             unread_of_all=settings.max_unread_mb * MIB,
         )
-        router = sockets.orders_router(self._context, settings.gateway_orders)
+        router = sockets.orders_router(self._context, settings.gateway_orders, self._keyring)
         return Connections(self._context, router, bounds)
+
+    def _front(self, desk: FrontDesk) -> FrontDesk:
+        """What receives the frames of ZeroMQ clients: the desk, behind what the settings add."""
+        front = desk if self._faults is None else self._faults.desk(desk)
+        if self._settings.auth == "off":
+            return front
+        # Imported here: without AUTH=on nothing of it is loaded.
+        from crossbook.gateway.orders.keyed_desk import KeyedDesk, nobody
+
+        user_of: Callable[[Any], str] = sockets.user_of
+        if self._keyring is None:
+            user_of = nobody
+            logger().warning(
+                "order_entry_closed",
+                reason="AUTH=on, and there is no key pair for CURVE",
+                remedy=f"crossbook keys curve-server makes {self._settings.key_file()}",
+            )
+        keyed = KeyedDesk(front, self.keys, user_of, self._clock.now_ns)
+        desk.admit_logon = keyed.admit_logon
+        return cast(FrontDesk, keyed)
+
+    def _has_keys(self) -> bool:
+        """Whether the keys of clients are loaded."""
+        return self.keys is not None and self.keys.is_loaded
 
     def _matcher_sockets(
         self, desk: OrderDesk, shard: Settings, answer_times: Buckets
@@ -191,9 +223,9 @@ class Gateway:
             keys = KeyFollower(self.keys)
         return MatcherSockets(
             MatcherLink(desk, shard.gateway_id, first_of(epoch), shard.shard, keys),
-            sockets.commands_push(self._context, shard.matcher_commands),
-            sockets.events_sub(self._context, shard.matcher_events),
-            sockets.matcher_queries_dealer(self._context, shard.matcher_sync),
+            sockets.commands_push(self._context, shard.matcher_commands, self._keyring),
+            sockets.events_sub(self._context, shard.matcher_events, self._keyring),
+            sockets.matcher_queries_dealer(self._context, shard.matcher_sync, self._keyring),
             self._clock,
             answer_times,
         )
@@ -223,6 +255,8 @@ async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool
         )
     in_flight = gateway.desk.commands_waiting if gateway.desk is not None else 0
     logger().info("gateway_stopped", in_flight=in_flight)
+    if gateway.peers is not None:
+        gateway.peers.stop()
     context.destroy(linger=200)
     return not fenced
 

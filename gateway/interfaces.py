@@ -14,6 +14,7 @@ from msgspec import Struct
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import Clock, SystemClock
 from crossbook.common.process.config import Settings
+from crossbook.common.process.keyring import Realm
 from crossbook.common.process.log import logger
 from crossbook.common.process.open_files import allow_open_files, few
 from crossbook.gateway.api.exchange_time import ExchangeTime
@@ -88,6 +89,7 @@ class Interfaces:
         self._starting: list[Callable[[], None]] = []
         self._stopping: list[Callable[[], None]] = []
         self._shards = settings.each_shard()
+        self._keyring = settings.keyring()
         self._allow_files()
         self._server = self._make_server(listener)
 
@@ -183,16 +185,16 @@ class Interfaces:
         return stream_router(admission, route, streams, gate.market_stream)
 
     def _probes(self) -> Probes:
-        addresses: dict[str, str] = {}
+        probed: dict[str, tuple[str, Realm]] = {}
         for shard in self._shards:
             end = f"-{shard.shard}" if shard.shard else ""
-            addresses[f"matcher{end}"] = shard.matcher_sync
-            addresses[f"publisher{end}"] = shard.publisher_snapshots
-            addresses[f"recorder{end}"] = shard.recorder_history
+            probed[f"matcher{end}"] = shard.matcher_sync, Realm.INTERNAL
+            probed[f"publisher{end}"] = shard.publisher_snapshots, Realm.FEED
+            probed[f"recorder{end}"] = shard.recorder_history, Realm.INTERNAL
         return Probes(
             {
-                name: sockets.metrics_dealer(self._context, address)
-                for name, address in addresses.items()
+                name: sockets.metrics_dealer(self._context, address, self._keyring, realm)
+                for name, (address, realm) in probed.items()
             },
             self._clock,
         )
@@ -207,8 +209,8 @@ class Interfaces:
     def _market_feed(self) -> MarketFeed:
         publishers = [
             (
-                sockets.feed_sub(self._context, shard.publisher_feed),
-                sockets.snapshots_dealer(self._context, shard.publisher_snapshots),
+                sockets.feed_sub(self._context, shard.publisher_feed, self._keyring),
+                sockets.snapshots_dealer(self._context, shard.publisher_snapshots, self._keyring),
             )
             for shard in self._shards
         ]
@@ -230,7 +232,7 @@ class Interfaces:
         recorders = [
             HistorySocket(
                 history,
-                sockets.history_dealer(self._context, shard.recorder_history),
+                sockets.history_dealer(self._context, shard.recorder_history, self._keyring),
                 self._clock,
             )
             for history, shard in zip(histories, self._shards, strict=True)

@@ -17,9 +17,11 @@ from crossbook.common.errors import ConfigError, CrossbookError
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import ManualClock, SystemClock
 from crossbook.common.process.config import Settings
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
+from crossbook.common.process.zap import ZapHandler, handle_peers
 from crossbook.matcher.engine.timers import DAY_NS
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import JournalFailed
@@ -38,9 +40,14 @@ if TYPE_CHECKING:
 
 
 def build(
-    settings: Settings, context: Any, disk: FileDisk, faults: "MatcherFaults | None" = None
-) -> MatcherService:
-    """Recover the state and put the matcher together; raises `CrossbookError`."""
+    settings: Settings,
+    context: Any,
+    disk: FileDisk,
+    faults: "MatcherFaults | None" = None,
+    keyring: Keyring | None = None,
+) -> tuple[MatcherService, ZapHandler | None]:
+    """Recover the state and put the matcher together, with the handler of its peers; raises
+    `CrossbookError`."""
     clock = SystemClock()
     resend_buffer = EventResendBuffer(settings.event_history_mb * 1024 * 1024)
     recovered = recover(
@@ -74,14 +81,15 @@ def build(
         sequencer, journal, resend_buffer, snapshotter, disk, timekeeper, batches
     )
     metrics.faults = None if faults is None else faults.table
-    return MatcherService(
+    peers = handle_peers(context, keyring, clock)
+    service = MatcherService(
         sequencer,
         journal,
         snapshotter,
-        sockets.commands_pull(context, settings.matcher_commands),
-        sockets.events_pub(context, settings.matcher_events),
-        sockets.matcher_queries_router(context, settings.matcher_sync),
-        sockets.admin_router(context, settings.matcher_admin),
+        sockets.commands_pull(context, settings.matcher_commands, keyring),
+        sockets.events_pub(context, settings.matcher_events, keyring),
+        sockets.matcher_queries_router(context, settings.matcher_sync, keyring),
+        sockets.admin_router(context, settings.matcher_admin, keyring),
         clock,
         timekeeper,
         settings.heartbeat_ms,
@@ -89,6 +97,7 @@ def build(
         metrics.text,
         settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
     )
+    return service, peers
 
 
 def _log(recovered: Recovered) -> None:
@@ -139,13 +148,14 @@ def main() -> None:
     faults: MatcherFaults | None = None
     try:
         settings = started("matcher")
+        keyring = settings.keyring()
         if settings.faults == "on":
             faults = _with_faults(settings)
-            faults.serve(context, settings.matcher_admin)
+            faults.serve(context, settings.matcher_admin, keyring)
         disk = faults.disk if faults is not None else _disk_of(settings)
         if disk.folder_remark:
             logger().warning("data_folder", remark=disk.folder_remark)
-        service = build(settings, context, disk, faults)
+        service, peers = build(settings, context, disk, faults, keyring)
         sync_call = disk.sync_call()
     except ConfigError as error:
         exit_on_config_error(error, "matcher")
@@ -180,6 +190,8 @@ def main() -> None:
         status = 1
     if faults is not None:
         faults.stop()
+    if peers is not None:
+        peers.stop()
     context.destroy(linger=200)
     disk.close()
     sys.exit(status)

@@ -14,9 +14,11 @@ from crossbook.common.process import sockets
 from crossbook.common.process.clock import SystemClock, follower_clock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.connections import KIB, MIB, Bounds, Connections
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
+from crossbook.common.process.zap import handle_peers
 from crossbook.common.sequence import base_at
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.metrics import PublisherMetrics
@@ -57,7 +59,10 @@ def snapshot_bounds(settings: Settings) -> Bounds:
 
 
 def build(
-    settings: Settings, context: Any, faults: "PublisherFaults | None"
+    settings: Settings,
+    context: Any,
+    keyring: Keyring | None,
+    faults: "PublisherFaults | None",
 ) -> tuple[PublisherService, Feed]:
     """Put the publisher together; raises `ConfigError`."""
     # Numbers of topics grow from start to start by the machine's clock, also where the
@@ -72,20 +77,20 @@ def build(
     metrics.faults = None if faults is None else faults.table
     server.metrics = metrics.text
     subscribers = Connections(
-        context, sockets.feed_pub(context, settings.publisher_feed), feed_bounds(settings)
+        context, sockets.feed_pub(context, settings.publisher_feed, keyring), feed_bounds(settings)
     )
     consumers = Connections(
         context,
-        sockets.snapshots_router(context, settings.publisher_snapshots),
+        sockets.snapshots_router(context, settings.publisher_snapshots, keyring),
         snapshot_bounds(settings),
     )
     make_service = PublisherService if faults is None else _service_with(faults)
     service = make_service(
         replica,
         server,
-        sockets.events_sub(context, settings.matcher_events),
-        sockets.matcher_queries_dealer(context, settings.matcher_sync),
-        sockets.history_dealer(context, settings.recorder_history),
+        sockets.events_sub(context, settings.matcher_events, keyring),
+        sockets.matcher_queries_dealer(context, settings.matcher_sync, keyring),
+        sockets.history_dealer(context, settings.recorder_history, keyring),
         subscribers,
         consumers,
         follower_clock(settings.clock),
@@ -96,12 +101,17 @@ def build(
     return service, feed
 
 
-def _with_faults(context: Any, settings: Settings) -> "PublisherFaults":
+def _with_faults(context: Any, settings: Settings, keyring: Keyring | None) -> "PublisherFaults":
     # Imported here: without FAULTS=on nothing of the rules is loaded.
     from crossbook.publisher.faults.assembly import PublisherFaults
 
     return PublisherFaults(
-        context, settings.data_dir, settings.shard, settings.publisher_feed, feed_bounds(settings)
+        context,
+        settings.data_dir,
+        settings.shard,
+        settings.publisher_feed,
+        feed_bounds(settings),
+        keyring,
     )
 
 
@@ -120,9 +130,12 @@ def main() -> None:
     faults = None
     try:
         settings = started("publisher")
+        keyring = settings.keyring()
+        # Before any socket with keys: without a handler ZeroMQ admits nobody there.
+        peers = handle_peers(context, keyring, SystemClock())
         if settings.faults == "on":
-            faults = _with_faults(context, settings)
-        service, feed = build(settings, context, faults)
+            faults = _with_faults(context, settings, keyring)
+        service, feed = build(settings, context, keyring, faults)
     except ConfigError as error:
         exit_on_config_error(error, "publisher")
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -143,6 +156,8 @@ def main() -> None:
     logger().info("publisher_stopped", seq=feed.seq)
     if faults is not None:
         faults.stop()
+    if peers is not None:
+        peers.stop()
     context.destroy(linger=200)
     sys.exit(0)
 

@@ -11,11 +11,13 @@ from sqlalchemy.exc import DBAPIError
 
 from crossbook.common.errors import ConfigError, StreamError
 from crossbook.common.process import sockets
-from crossbook.common.process.clock import follower_clock
+from crossbook.common.process.clock import SystemClock, follower_clock
 from crossbook.common.process.config import Settings
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
+from crossbook.common.process.zap import handle_peers
 from crossbook.recorder.database import SQLITE, claim_database, described, open_database, reason_of
 from crossbook.recorder.metrics import RecorderMetrics
 from crossbook.recorder.questions import HistoryReader
@@ -26,7 +28,7 @@ from crossbook.recorder.store import Store
 
 
 def build(
-    settings: Settings, context: Any, *, rebuild: bool
+    settings: Settings, context: Any, keyring: Keyring | None, *, rebuild: bool
 ) -> tuple[RecorderService, AnswerService]:
     """Build the recorder; raises `ConfigError`.
 
@@ -49,11 +51,11 @@ def build(
         store,
         Retention(engine, ids, settings.history_days, is_manual=clock.is_manual),
         instruments,
-        sockets.events_sub(context, settings.matcher_events),
-        sockets.matcher_queries_dealer(context, settings.matcher_sync),
+        sockets.events_sub(context, settings.matcher_events, keyring),
+        sockets.matcher_queries_dealer(context, settings.matcher_sync, keyring),
         clock,
     )
-    questions = sockets.history_router(context, settings.recorder_history)
+    questions = sockets.history_router(context, settings.recorder_history, keyring)
     answers = AnswerService(HistoryReader(engine), recorder, questions, clock)
     answers.metrics = RecorderMetrics(recorder, answers).text
     logger().info(
@@ -84,9 +86,13 @@ def main() -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     status = 0
+    peers = None
     try:
         settings = started("recorder")
-        recorder, answers = build(settings, context, rebuild=arguments.rebuild)
+        keyring = settings.keyring()
+        # Before any socket with keys: without a handler ZeroMQ admits nobody there.
+        peers = handle_peers(context, keyring, SystemClock())
+        recorder, answers = build(settings, context, keyring, rebuild=arguments.rebuild)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: recorder.stop())
         # A short switch interval: the answering thread shall not wait long for the writing one.
@@ -104,6 +110,8 @@ def main() -> None:
     except (RecordBrokenError, StreamError) as error:
         logger().error("record_broken", reason=str(error))
         status = 2
+    if peers is not None:
+        peers.stop()
     context.destroy(linger=200)
     sys.exit(status)
 

@@ -384,6 +384,12 @@ def drained(source: "zmq.Socket[bytes]", limit: int) -> list[bytes]:
     return frames
 
 
+def user_of(message: "zmq.Frame") -> str:
+    """The user id that the handler of ZAP gave the connection of a message; for sockets with
+    keys."""
+    return str(message["User-Id"])
+
+
 send_frame: Final = _PlainSocket.send
 """`zmq.Socket.send` of the C socket: half the cost, without the checks for draft socket types."""
 

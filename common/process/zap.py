@@ -11,9 +11,17 @@ from typing import Any, Final
 
 import zmq
 
-from crossbook.common.peer_admission import ADMITTED, LATER, REFUSED, Verdict
+from crossbook.common.peer_admission import (
+    ADMITTED,
+    LATER,
+    REFUSED,
+    FindKey,
+    PeerAdmission,
+    Verdict,
+)
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import Clock
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.log import logger
 
 SLEEP_MS: Final = 100
@@ -38,6 +46,37 @@ mechanism."""
 
 Decide = Callable[[str, bytes, str], Verdict]
 """The verdict on realm, public key and address of a peer."""
+
+
+def handle_peers(
+    context: Any,
+    keyring: Keyring | None,
+    clock: Clock,
+    find: FindKey | None = None,
+    is_loaded: Callable[[], bool] | None = None,
+) -> "ZapHandler | None":
+    """The handler for the sockets of a process, started; None where no socket uses keys.
+
+    `find` finds the keys of clients, once `is_loaded` returns true; without it only processes of
+    the exchange are admitted.
+    """
+    if keyring is None:
+        return None
+    admission = PeerAdmission(
+        keyring.own.public, find or _no_key, is_loaded or _at_once, clock.now_ns
+    )
+    handler = ZapHandler(context, admission.decide, clock)
+    handler.start()
+    return handler
+
+
+def _no_key(_public: bytes) -> None:
+    """No client has a key."""
+
+
+def _at_once() -> bool:
+    """There is nothing to load."""
+    return True
 
 
 class ZapHandler:

@@ -8,6 +8,7 @@ from typing import Final, Self
 from crossbook.cli.console import CommandError, ExitStatus
 from crossbook.cli.options import client_settings
 from crossbook.client.admin_client import AdminClient
+from crossbook.client.connection import Keys
 from crossbook.common.errors import CrossbookError
 from crossbook.common.messages.admin import InstrumentStatus
 
@@ -17,8 +18,10 @@ NO_SHARD: Final = -1
 class AdminShards:
     """A client for the matcher of each shard, in their order."""
 
-    def __init__(self, addresses: Iterable[str], timeout_s: float) -> None:
-        self.clients = [AdminClient(address, timeout_s) for address in addresses]
+    def __init__(
+        self, addresses: Iterable[str], timeout_s: float, keys: Keys | None = None
+    ) -> None:
+        self.clients = [AdminClient(address, timeout_s, keys) for address in addresses]
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -68,4 +71,5 @@ class AdminShards:
 def admin_shards(admin: str | None, timeout_s: float) -> AdminShards:
     """The matchers of the settings, or those at the addresses of `--admin`."""
     settings = client_settings(admin=admin)
-    return AdminShards([shard.matcher_admin for shard in settings.each_shard()], timeout_s)
+    addresses = [shard.matcher_admin for shard in settings.each_shard()]
+    return AdminShards(addresses, timeout_s, settings.client_keyring())

@@ -24,8 +24,8 @@ from crossbook.cli.options import (
     TimeoutOption,
     client_settings,
 )
+from crossbook.cli.order_client import order_client
 from crossbook.cli.rendering import book_facts, state_facts, state_text, trade_facts
-from crossbook.client.client import Client
 from crossbook.client.market_data import MarketData
 from crossbook.client.process_probe import matcher_build
 from crossbook.client.recent_trades import recent_trades
@@ -177,7 +177,7 @@ def trades(
         last_seq = start.topics.get(topic("trade", name), 0)
         instrument = market.instruments[name]
         address = settings.of_shard(market.shard_of(name)).publisher_snapshots
-        past = recent_trades(address, name, last_seq, count, timeout)
+        past = recent_trades(address, name, last_seq, count, timeout, settings.client_keyring())
         for trade in past:
             _print_trade(output, instrument, trade)
         if not past and not follow:
@@ -271,7 +271,7 @@ def _part(facts_of: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _gateway_facts(settings: Settings, timeout: float) -> dict[str, Any]:
-    with Client(settings.gateway_orders, settings.account, timeout) as client:
+    with order_client(settings, timeout) as client:
         began_ns = time.monotonic_ns()
         pong = client.ping()
         round_trip_us = (time.monotonic_ns() - began_ns) // 1_000
@@ -283,9 +283,15 @@ def _gateway_facts(settings: Settings, timeout: float) -> dict[str, Any]:
         }
 
 
+def _market_of(shard: Settings, channels: tuple[str, ...]) -> MarketData:
+    """Market data of one shard alone."""
+    feed, snapshots = shard.publisher_feed, shard.publisher_snapshots
+    return MarketData(feed, snapshots, (), channels, keys=shard.client_keyring())
+
+
 def _publisher_facts(settings: Settings, timeout: float) -> dict[str, Any]:
     channels = ("bbo", "state")
-    with MarketData(settings.publisher_feed, settings.publisher_snapshots, (), channels) as market:
+    with _market_of(settings, channels) as market:
         market.wait_ready(timeout)
         deadline = time.monotonic() + timeout
         while market.heartbeat is None and time.monotonic() < deadline:

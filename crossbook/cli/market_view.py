@@ -24,6 +24,7 @@ def open_market(
         [shard.publisher_snapshots for shard in shards],
         symbols,
         channels,
+        keys=settings.client_keyring(),
     )
 
 

@@ -18,8 +18,8 @@ from crossbook.cli.options import (
     client_settings,
     word_option,
 )
+from crossbook.cli.order_client import order_client
 from crossbook.cli.rendering import balance_facts, order_facts, outcome_facts, outcome_text
-from crossbook.client.client import Client
 from crossbook.client.request import OrderTerms
 from crossbook.common.process.clock import SystemClock
 from crossbook.common.types import OrderType, Prevention, Side, TimeInForce
@@ -149,7 +149,7 @@ def _entry(side: Side, text: str) -> Callable[..., None]:
             "post_only": post_only,
             "prevention": prevention,
         }
-        with Client(settings.gateway_orders, settings.account, timeout) as client:
+        with order_client(settings, timeout) as client:
             ack = client.submit(symbol.upper(), side, quantity, price, **terms)
             # A ping's answer overtakes nothing: the order's reports have arrived before it.
             client.ping()
@@ -263,7 +263,7 @@ def cancel(
         raise usage("give SYMBOL" if symbol is None else "--side needs --all", "symbol")
     settings = client_settings(account=account, gateway=gateway)
     output = Output(as_json)
-    with Client(settings.gateway_orders, settings.account, timeout) as client:
+    with order_client(settings, timeout) as client:
         if everything:
             of_symbol = None if symbol is None else symbol.upper()
             ack = client.mass_cancel(of_symbol, side)
@@ -326,7 +326,7 @@ def amend(
     if quantity is None and price is None and stop is None:
         raise usage("give --quantity, --price or --stop", "quantity")
     settings = client_settings(account=account, gateway=gateway)
-    with Client(settings.gateway_orders, settings.account, timeout) as client:
+    with order_client(settings, timeout) as client:
         ack = client.amend(
             symbol.upper(), order_id or 0, client_order_id, quantity=quantity,
             price=price, stop_price=stop,
@@ -357,7 +357,7 @@ def orders(
     """
     settings = client_settings(account=account, gateway=gateway)
     output = Output(as_json)
-    with Client(settings.gateway_orders, settings.account, timeout) as client:
+    with order_client(settings, timeout) as client:
         found = client.open_orders((symbol or "").upper())
         instruments = client.instruments
     facts = [order_facts(instruments[order.symbol], order) for order in found]
@@ -401,7 +401,7 @@ def balances(
     """
     settings = client_settings(account=account, gateway=gateway)
     output = Output(as_json)
-    with Client(settings.gateway_orders, settings.account, timeout) as client:
+    with order_client(settings, timeout) as client:
         found = client.balances()
         instruments = client.instruments.values()
     decimals = {each.base: each.base_decimals for each in instruments}

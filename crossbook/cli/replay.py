@@ -29,6 +29,7 @@ from crossbook.cli.options import (
     TimeoutOption,
     client_settings,
 )
+from crossbook.cli.order_client import order_client
 from crossbook.client.client import Client
 from crossbook.client.market_data import MarketData
 from crossbook.common.errors import CrossbookError, DecimalError
@@ -197,7 +198,8 @@ def _own_instruments(
 ) -> tuple[OwnInstruments | None, str]:
     """The instruments of replays, or why there are none: no administrator can be reached."""
     addresses = [shard.matcher_admin for shard in settings.each_shard()]
-    shards = stack.enter_context(AdminShards(addresses, min(timeout, _ADMIN_TIMEOUT_S)))
+    keyring = settings.client_keyring()
+    shards = stack.enter_context(AdminShards(addresses, min(timeout, _ADMIN_TIMEOUT_S), keyring))
     try:
         return OwnInstruments(shards), ""
     except GatewayUnavailable as error:
@@ -227,7 +229,7 @@ class _Run:
         tick_size, lot_size = own_grid(guess, recording.tick_size)
         reference = reference_of(recording)
         for instrument, admin in own.candidates(tick_size, lot_size):
-            with Client(self._settings.gateway_orders, account, self._timeout) as client:
+            with order_client(self._settings, self._timeout, account) as client:
                 self._wait_traded(client, instrument.symbol)
                 with self._open_market(instrument.symbol) as market:
                     if self._orders(client, market, instrument.symbol):
@@ -249,7 +251,7 @@ class _Run:
     ) -> ReplayReport:
         """Replay on an instrument that others may use. `why` is why it is not an own one."""
         settings = self._settings
-        with Client(settings.gateway_orders, settings.account, self._timeout) as client:
+        with order_client(settings, self._timeout) as client:
             instrument = _instrument(path, symbol, client.instruments, why)
             if why:
                 self._output.remark(f"trading on {instrument.symbol} itself: {why}")

@@ -154,13 +154,13 @@ def simulate(
     names = tuple(dict.fromkeys(name.strip().upper() for name in symbols.split(",")))
     plan = SimulationPlan(
         settings.gateway_orders, first_account, agents, seed, names, rate, duration, wait,
-        own, kinds,
+        own, kinds, settings.client_keyring(),
     )  # fmt: skip
     with contextlib.ExitStack() as stack:
         clock = None
         if settings.clock == "manual" and not hold_time:
             admin = [shard.matcher_admin for shard in settings.each_shard()]
-            clock = stack.enter_context(ExchangeClock(admin, timeout_s=MATCHER_TIMEOUT_S))
+            clock = stack.enter_context(ExchangeClock(admin, (), MATCHER_TIMEOUT_S, keys=plan.keys))
         _trade(Runner(plan, clock), Output(as_json))
 
 

@@ -10,6 +10,7 @@ from typing import Self
 import zmq
 from msgspec.structs import replace
 
+from crossbook.client.connection import Keys, keyring_of
 from crossbook.common.errors import CrossbookError
 from crossbook.common.messages.admin import (
     Act,
@@ -29,6 +30,7 @@ from crossbook.common.messages.admin import (
 from crossbook.common.messages.codec import decode_admin_reply, decoded, encode
 from crossbook.common.messages.events import CommandRejected, Event
 from crossbook.common.process import sockets
+from crossbook.common.process.keyring import Realm
 from crossbook.common.times import duration_ns, parse_time, time_ns_of
 from crossbook.errors import (
     ActRefused,
@@ -45,15 +47,17 @@ class AdminClient:
         with AdminClient("ipc://data/admin.sock") as admin:
             admin.act(SetInstrumentState(0, 0, 0, 1, InstrumentState.HALTED))
 
-    `OutcomeUnknown` means that no answer came: check with `view` before acting again.
+    `OutcomeUnknown` means that no answer came: check with `view` before acting again. `keys` is the
+    path of the key file of an administrator, for an address that other machines reach.
     """
 
-    def __init__(self, address: str, timeout_s: float = 5.0) -> None:
+    def __init__(self, address: str, timeout_s: float = 5.0, keys: Keys | None = None) -> None:
         self.address = address
         self.timeout_s = timeout_s
+        self._keyring = keyring_of(keys)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
-            self._socket = sockets.admin_dealer(self._context, address)
+            self._socket = sockets.admin_dealer(self._context, address, self._keyring)
         except BaseException:
             self._context.term()
             raise
@@ -146,6 +150,8 @@ class AdminClient:
             raise ClientClosed("administrator's client", self.address)
         timeout_ms = int(self.timeout_s * 1000)
         if not self._socket.poll(timeout_ms, zmq.POLLOUT):
+            if fault := sockets.handshake_fault(self.address, Realm.ADMIN, self._keyring):
+                raise GatewayUnavailable(f"the matcher at {self.address}: {fault}")
             raise GatewayUnavailable(
                 f"no matcher can be reached at {self.address}{_whereabouts(self.address)}: nothing "
                 "was sent. --admin or MATCHER_ADMIN names its socket"

@@ -64,7 +64,7 @@ class AsyncClient(
         if self._context.closed:
             raise ClientClosed("client", self.address)
         self._loop = asyncio.get_running_loop()
-        self._socket = sockets.orders_dealer(self._context, self.address)
+        self._socket = sockets.orders_dealer(self._context, self.address, self._keyring)
         self._loop.add_reader(self._socket.fileno(), self._pump)
         self._tick()
         try:
@@ -107,8 +107,14 @@ class AsyncClient(
         while not self.session.token:
             left_s = (deadline_ns - self._now_ns()) / 1e9
             if self.session.refused is not None or left_s <= 0:
-                raise failures.logon_refused(self.session.refused, self.address)
+                raise await self._logon_refused()
             await self._wait(left_s)
+
+    async def _logon_refused(self) -> CrossbookError:
+        refused, fault = self.session.refused, ""
+        if refused is None:
+            fault = await asyncio.to_thread(self._handshake_fault)
+        return failures.logon_refused(refused, self.address, fault)
 
     async def instruments(self) -> dict[str, Instrument]:
         """The instruments traded here by symbol, requested once."""

@@ -68,7 +68,7 @@ class AsyncMarketData(FollowedMarket):
         while not self.group.ready:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                raise self._not_ready(timeout_s)
+                raise await asyncio.to_thread(self._not_ready, timeout_s)
             updates += await self.poll(left_s)
         return updates
 

@@ -52,12 +52,13 @@ class Client(
     account when the account's last connection is gone.
 
     Address and account that are not given are those of the command line: `GATEWAY_ORDERS` and
-    `ACCOUNT` of the environment or `.env`.
+    `ACCOUNT` of the environment or `.env`; then `CLIENT_KEY_FILE` holds too. `keys` is the path of
+    a key file, for an exchange with `AUTH=on`.
     """
 
     def _prepare(self) -> None:
         try:
-            self.socket = sockets.orders_dealer(self._context, self.address)
+            self.socket = sockets.orders_dealer(self._context, self.address, self._keyring)
         except BaseException:
             if self._owns_context:
                 self._context.term()
@@ -95,8 +96,13 @@ class Client(
         deadline_ns = self._deadline_ns()
         while not self.session.token:
             if self.session.refused is not None or time.monotonic_ns() >= deadline_ns:
-                raise failures.logon_refused(self.session.refused, self.address)
+                raise self._logon_refused()
             self._step(deadline_ns)
+
+    def _logon_refused(self) -> CrossbookError:
+        refused = self.session.refused
+        fault = self._handshake_fault() if refused is None else ""
+        return failures.logon_refused(refused, self.address, fault)
 
     @property
     def instruments(self) -> dict[str, Instrument]:

@@ -15,6 +15,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from crossbook.client.admin_client import AdminClient, advance_all
+from crossbook.client.connection import Keys
 from crossbook.common.times import time_text
 from crossbook.errors import AdvanceNotFollowed
 
@@ -31,7 +32,7 @@ class ExchangeClock:
     `admin` are the admin sockets of the matchers, in the order of shards, `gateways` the HTTP
     addresses of gateways with the role `api`: `advance` returns when each of them, with its
     publishers and recorders, has reached the new time. Without `record` the exchange has no
-    recorders.
+    recorders. `keys` are those of `AdminClient`.
     """
 
     def __init__(
@@ -41,13 +42,14 @@ class ExchangeClock:
         timeout_s: float = 5.0,
         *,
         record: bool = True,
+        keys: Keys | None = None,
     ) -> None:
         self._gateways = list(gateways)
         self._record = record
         self._timeout_s = timeout_s
         self._stack = ExitStack()
         self._clients = [
-            self._stack.enter_context(AdminClient(address, timeout_s)) for address in admin
+            self._stack.enter_context(AdminClient(address, timeout_s, keys)) for address in admin
         ]
 
     def __enter__(self) -> Self:

@@ -48,14 +48,16 @@ def unexpected(reply: Outcome) -> CrossbookError:
     return CrossbookError(f"the gateway answered with {type(reply).__name__}")
 
 
-def logon_refused(reject: Reject | None, address: str) -> CrossbookError:
-    """The error of a logon that opened no session."""
+def logon_refused(reject: Reject | None, address: str, fault: str = "") -> CrossbookError:
+    """The error of a logon that opened no session; `fault` is that of the handshake."""
+    if fault:
+        return GatewayUnavailable(f"the gateway at {address}: {fault}", address=address)
     if reject is None:
         return GatewayUnavailable(
             f"the gateway at {address} did not answer the logon in time: is it running there?",
             address=address,
         )
-    if reject.reason in (RejectReason.BUSY, RejectReason.THROTTLED):
+    if reject.reason in (RejectReason.BUSY, RejectReason.THROTTLED, RejectReason.FORBIDDEN):
         return OrderRejected(reject, address)
     return CrossbookError(f"{address}: logon refused: {reason_name(reject.reason)}: {reject.text}")
 

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import zmq
 
-from crossbook.client.connection import Addresses
+from crossbook.client.connection import Addresses, Keys
 from crossbook.client.market.followed_market import FollowedMarket
 from crossbook.client.market.gap_watch import Gap, MarketEvent
 from crossbook.client.market.updates import MarketUpdate
@@ -30,6 +30,9 @@ class MarketData(FollowedMarket):
     `PUBLISHER_SNAPSHOTS`. An exchange of several shards has a publisher for each: give all
     addresses, feeds and snapshots in the same order, as lists or with commas between them.
 
+    `keys` is the path of a key file, for a feed that is keyed; without addresses it is that of
+    `CLIENT_KEY_FILE`.
+
     Channels are "trade", "bbo", "l2", "l3", "candle", "ticker" and "state". Sockets are read only
     inside the methods that wait: a caller that is away for too long falls behind, and the books
     recover. For use by one thread.
@@ -42,8 +45,9 @@ class MarketData(FollowedMarket):
         symbols: Iterable[str] = (),
         channels: Iterable[str] = ("l2", "bbo", "trade", "state"),
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
+        keys: Keys | None = None,
     ) -> None:
-        super().__init__(feed, snapshots, symbols, channels, context)
+        super().__init__(feed, snapshots, symbols, channels, context, keys)
         self._poller = zmq.Poller()
         for each in self._sockets:
             self._poller.register(each, zmq.POLLIN)

@@ -9,6 +9,7 @@ import zmq
 
 from crossbook.client import connection, failures, procedures
 from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
+from crossbook.client.connection import Keys
 from crossbook.client.known_instruments import KnownInstruments
 from crossbook.client.own_orders import Orders
 from crossbook.client.procedures import Procedure
@@ -26,6 +27,8 @@ from crossbook.client.request import (
 from crossbook.client.session import ClientSession
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Amend, Cancel, MassCancel, New, Pong
+from crossbook.common.process import sockets
+from crossbook.common.process.keyring import Realm
 from crossbook.common.types import Side
 from crossbook.errors import ExecutionsMissed
 
@@ -49,8 +52,9 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
         recover: bool = True,
         cancel_on_disconnect: bool = False,
+        keys: Keys | None = None,
     ) -> None:
-        self.address, account = connection.order_entry(address, account)
+        self.address, account, self._keyring = connection.order_entry(address, account, keys)
         self.timeout_s = timeout_s
         self.session = ClientSession(account, recover, cancel_on_disconnect)
         self._owns_context = context is None
@@ -202,6 +206,11 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
     @abstractmethod
     def _perform(self, procedure: Procedure[object]) -> object:
         """Send what the procedure yields, wait for the outcomes, and return its result."""
+
+    def _handshake_fault(self) -> str:
+        """Why the gateway refuses connections of this client; empty where it does not. Takes up to
+        a second."""
+        return sockets.handshake_fault(self.address, Realm.ORDERS, self._keyring)
 
     def _flush(self, socket: "zmq.Socket[bytes]") -> bool:
         """Send what the socket accepts; whether it was anything."""

@@ -15,6 +15,7 @@ from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
 from crossbook.common.process import sockets
 from crossbook.common.process.address import within_reach
 from crossbook.common.process.config import Settings
+from crossbook.common.process.keyring import Realm
 from crossbook.errors import ProcessDown
 
 _T = TypeVar("_T")
@@ -34,7 +35,7 @@ def probe(settings: Settings, process: str, timeout_s: float) -> str:
     if process == "gateway":
         address = within_reach(settings.gateway_orders)
         frame = bytes(TOKEN_BYTES) + encode(Ping(_REQUEST_ID))
-        replies = _exchange(address, frame, decode_replies, timeout_s)
+        replies = _exchange(address, frame, decode_replies, timeout_s, settings, Realm.ORDERS)
         if not any(isinstance(reply, Pong) for reply in replies):
             raise _stranger(address)
         return address
@@ -45,7 +46,8 @@ def probe(settings: Settings, process: str, timeout_s: float) -> str:
             "recorder": settings.recorder_history,
         }[process]
     )
-    _metrics(address, timeout_s)
+    realm = Realm.FEED if process == "publisher" else Realm.INTERNAL
+    _metrics(address, timeout_s, settings, realm)
     return address
 
 
@@ -53,7 +55,7 @@ def matcher_build(settings: Settings, timeout_s: float) -> str | None:
     """Which build of the engine the matcher runs, `pure` or `compiled`; None where the matcher
     cannot be reached from here."""
     try:
-        text = _metrics(within_reach(settings.matcher_sync), timeout_s).text
+        text = _metrics(within_reach(settings.matcher_sync), timeout_s, settings).text
     except ProcessDown:
         return None
     # Imported here: the import takes as long as the rest of the command.
@@ -65,17 +67,32 @@ def matcher_build(settings: Settings, timeout_s: float) -> str | None:
     return None
 
 
-def _metrics(address: str, timeout_s: float) -> Metrics:
+def _metrics(
+    address: str, timeout_s: float, settings: Settings, realm: Realm = Realm.INTERNAL
+) -> Metrics:
     """The metrics of the process at `address`."""
-    return _exchange(address, encode(MetricsRequest(_REQUEST_ID)), decode_metrics, timeout_s)
+    request = encode(MetricsRequest(_REQUEST_ID))
+    return _exchange(address, request, decode_metrics, timeout_s, settings, realm)
 
 
-def _exchange(address: str, frame: bytes, decode: Callable[[bytes], _T], timeout_s: float) -> _T:
+def _exchange(
+    address: str,
+    frame: bytes,
+    decode: Callable[[bytes], _T],
+    timeout_s: float,
+    settings: Settings,
+    realm: Realm,
+) -> _T:
     """Send one request and decode its answer; raises `ProcessDown` without one."""
     timeout_ms = round(timeout_s * 1000)
-    with zmq.Context() as context, closing(sockets.metrics_dealer(context, address)) as dealer:
+    keyring = settings.client_keyring()
+    with (
+        zmq.Context() as context,
+        closing(sockets.metrics_dealer(context, address, keyring, realm)) as dealer,
+    ):
         if not dealer.poll(timeout_ms, zmq.POLLOUT):
-            raise ProcessDown(f"nothing listens at {address}")
+            fault = sockets.handshake_fault(address, realm, keyring)
+            raise ProcessDown(f"{address}: {fault}" if fault else f"nothing listens at {address}")
         dealer.send(frame)
         if not dealer.poll(timeout_ms):
             raise ProcessDown(f"no answer from {address} in {timeout_s:g} s")

@@ -18,6 +18,7 @@ from crossbook.common.messages.feed import (
     topic,
 )
 from crossbook.common.process import sockets
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.errors import MarketDataError
 
@@ -25,7 +26,12 @@ _REPEAT_MS: Final = 1_000
 
 
 def recent_trades(
-    address: str, symbol: str, last_seq: int, count: int, timeout_s: float
+    address: str,
+    symbol: str,
+    last_seq: int,
+    count: int,
+    timeout_s: float,
+    keyring: Keyring | None = None,
 ) -> list[Trade]:
     """The last `count` trades, or as many as the publisher still has, oldest first.
 
@@ -38,7 +44,7 @@ def recent_trades(
     first_seq = max(first_of(epoch_of(last_seq)), last_seq - count + 1)
     trades: list[Trade] = []
     deadline = time.monotonic() + timeout_s
-    with zmq.Context() as context, sockets.snapshots_dealer(context, address) as dealer:
+    with zmq.Context() as context, sockets.snapshots_dealer(context, address, keyring) as dealer:
         request_id = 0
         while first_seq <= last_seq:
             request_id += 1

@@ -22,6 +22,7 @@ from crossbook.client.request import mass_cancel
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Execution, MassCancel, Reject
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown
@@ -81,6 +82,7 @@ class SimulationPlan(Struct, frozen=True):
     A simulated second lasts a real one, or with a `rate` as long as its requests need at so many a
     second. `agents` of the built-in kinds, with `kinds` as values of their parameters, and `own`
     further ones trade. Agent `n` trades for account `first_account` + n; those of `own` come last.
+    All prove `keys`, where the exchange needs some.
     """
 
     address: str
@@ -93,6 +95,7 @@ class SimulationPlan(Struct, frozen=True):
     wait_s: float
     own: tuple[AgentChoice, ...] = ()
     kinds: Mapping[str, Values] = {}
+    keys: Keyring | None = None
 
     @property
     def accounts(self) -> int:
@@ -168,7 +171,13 @@ class Runner:
         deadline_s = time.monotonic() + plan.wait_s
         for agent in range(plan.accounts):
             while True:
-                client = AsyncClient(plan.address, plan.first_account + agent, 1.0, self._context)
+                client = AsyncClient(
+                    plan.address,
+                    plan.first_account + agent,
+                    1.0,
+                    self._context,
+                    keys=plan.keys,
+                )
                 try:
                     await self._or_stop(stack.enter_async_context(client))
                     break

@@ -92,7 +92,7 @@ class FaultyDesk:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._desk, name)
 
-    def receive_frame(self, identity: bytes, frame: bytes) -> None:
+    def receive_frame(self, identity: bytes, frame: bytes, message: object = None) -> None:
         """Apply the faults before the requests of a client frame; the others are received."""
         if not len(self._table):
             self._desk.receive_frame(identity, frame)

@@ -32,7 +32,8 @@ Notice = tuple[str, dict[str, int]]
 class FrontDesk(ABC):
     """Receives frames and puts the replies into `outbox`.
 
-    `instrument_listeners` are called with every instrument that is added or changed.
+    `instrument_listeners` are called with every instrument that is added or changed. `admit_logon`
+    returns the user id of the session that a logon opens, or the refusal of the logon.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class FrontDesk(ABC):
         self.sessions = sessions
         self.outbox = Outbox() if outbox is None else outbox
         self.instrument_listeners: list[Callable[[Instrument], None]] = []
+        self.admit_logon: Callable[[bytes, Logon], str | Reject] = _admit_everybody
 
     @property
     @abstractmethod
@@ -117,8 +119,11 @@ class FrontDesk(ABC):
         notices, self._notices = self._notices, []
         return notices
 
-    def receive_frame(self, identity: bytes, frame: bytes) -> None:
-        """Receive one client frame: token and requests. Bad bytes get a `Reject`, never a raise."""
+    def receive_frame(self, identity: bytes, frame: bytes, message: object = None) -> None:
+        """Receive one client frame: token and requests. Bad bytes get a `Reject`, never a raise.
+
+        `message` is ZeroMQ's, for a desk of connections with keys (gateway/orders/keyed_desk.py).
+        """
         if len(frame) <= TOKEN_BYTES:
             self.outbox.refuse(identity, malformed("frame", "no session token and request"))
             return
@@ -188,6 +193,10 @@ class FrontDesk(ABC):
         self.outbox.refuse(identity, reject)
 
     def _log_on(self, identity: bytes, request: Logon) -> None:
+        user = self.admit_logon(identity, request)
+        if isinstance(user, Reject):
+            self.outbox.refuse(identity, user)
+            return
         session = self.sessions.open(request.account, identity, request.cancel_on_disconnect)
         if session is None:
             text = (
@@ -196,11 +205,17 @@ class FrontDesk(ABC):
             )
             self.outbox.refuse(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
             return
+        session.user = user
         self.outbox.add(identity, self._welcome(request.request_seq, session))
 
     def _welcome(self, request_seq: int, session: OrderSession) -> Welcome:
         token = int.from_bytes(session.token, "big")
         return Welcome(request_seq, token, session.account, self._gateway)
+
+
+def _admit_everybody(_identity: bytes, _logon: Logon) -> str:
+    """Any connection may log on for any account."""
+    return ""
 
 
 def malformed(field: str, text: str) -> Reject:

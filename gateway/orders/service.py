@@ -187,7 +187,7 @@ class OrderService:
                     self._receive_extra_frames(clients, peer)
                     self._desk.refuse_extra_frames(identity)
                 else:
-                    receive_frame(identity, frame)
+                    receive_frame(identity, frame, last)
         except zmq.Again:
             pass
 

@@ -1,9 +1,9 @@
 """Order-entry sessions: the account behind a token, and the address of its replies.
 
-A client proves its session by the token alone, which is unpredictable. The routing identity of a
-ZeroMQ peer is chosen by that peer, so it proves nothing and is only an address for replies: when a
-frame with the token arrives from another identity, the client has reconnected, and the session
-moves there.
+Where connections have no keys, a client proves its session by the token alone, which is
+unpredictable. The routing identity of a ZeroMQ peer is chosen by that peer, so it proves nothing
+and is only an address for replies: when a frame with the token arrives from another identity, the
+client has reconnected, and the session moves there.
 
 A connection is a session that a client opened and can close. A standing session serves single
 requests of an account, over HTTP; it has no client that could be gone.
@@ -19,9 +19,10 @@ from crossbook.common.messages.entry import TOKEN_BYTES
 
 
 class OrderSession:
-    """A session of an account, a connection or a standing one; `identity` is its address."""
+    """A session of an account, a connection or a standing one; `identity` is its address. `user`
+    names the key that opened it; empty where none did."""
 
-    __slots__ = ("account", "identity", "is_connection", "token")
+    __slots__ = ("account", "identity", "is_connection", "token", "user")
 
     def __init__(
         self, token: bytes, account: int, identity: bytes, is_connection: bool = True
@@ -30,6 +31,7 @@ class OrderSession:
         self.account = account
         self.identity = identity
         self.is_connection = is_connection
+        self.user = ""
 
 
 class _Presence:

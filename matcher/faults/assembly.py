@@ -11,6 +11,7 @@ from crossbook.common.messages.admin import AdminReply, AdminRequest
 from crossbook.common.messages.codec import decode_admin_reply, encode
 from crossbook.common.process import sockets
 from crossbook.common.process.fault_server import serve_faults
+from crossbook.common.process.keyring import Keyring
 from crossbook.matcher.faults.disk import SlowDisk
 from crossbook.matcher.faults.instruments import InstrumentFaults
 
@@ -27,10 +28,10 @@ class MatcherFaults:
         self.table = FaultTable("matcher", shard)
         self.disk = SlowDisk(data_dir, self.table, durable=durable)
 
-    def serve(self, context: Any, admin_address: str) -> None:
+    def serve(self, context: Any, admin_address: str, keyring: Keyring | None = None) -> None:
         """Serve the rules from now on. Raises `ConfigError`."""
         self._server = serve_faults(context, self._data_dir, "matcher", self._shard, self.table)
-        self._admin = sockets.admin_dealer(context, admin_address)
+        self._admin = sockets.admin_dealer(context, admin_address, keyring)
         self._server.settle = InstrumentFaults(self.table, self._administer).settle
 
     def stop(self) -> None:

@@ -8,6 +8,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.process import sockets
 from crossbook.common.process.connections import Bounds, Connections
 from crossbook.common.process.fault_server import serve_faults
+from crossbook.common.process.keyring import Keyring
 from crossbook.publisher.faults.feed import FaultyFeed
 from crossbook.publisher.faults.replies import FaultySnapshotServer
 from crossbook.publisher.replica import PublisherReplica
@@ -22,11 +23,18 @@ class PublisherFaults:
     made: FaultyFeed
 
     def __init__(
-        self, context: Any, data_dir: Path, shard: int, feed_address: str, bounds: Bounds
+        self,
+        context: Any,
+        data_dir: Path,
+        shard: int,
+        feed_address: str,
+        bounds: Bounds,
+        keyring: Keyring | None = None,
     ) -> None:
         self._context = context
         self._feed_address = feed_address
         self._bounds = bounds
+        self._keyring = keyring
         self._server = serve_faults(context, data_dir, "publisher", shard)
         self.table = self._server.table
 
@@ -49,5 +57,5 @@ class PublisherFaults:
 
     def reopen(self) -> Connections:
         """The connections of the feed, bound anew. Raises `ConfigError`."""
-        public = sockets.feed_pub(self._context, self._feed_address)
+        public = sockets.feed_pub(self._context, self._feed_address, self._keyring)
         return Connections(self._context, public, self._bounds)

@@ -12,7 +12,7 @@ from typing import Final
 import zmq
 
 from crossbook.client import connection
-from crossbook.client.connection import Addresses
+from crossbook.client.connection import Addresses, Keys
 from crossbook.client.market import updates
 from crossbook.client.market.callbacks import Callbacks
 from crossbook.client.market.gap_watch import Gap, GapWatch, MarketEvent
@@ -32,6 +32,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import decode_feed_reply, decoded, encode
 from crossbook.common.messages.feed import Heartbeat
 from crossbook.common.process import sockets
+from crossbook.common.process.keyring import Realm
 from crossbook.errors import ClientClosed, MarketDataError
 
 DRAIN_MAX: Final = 2_000
@@ -54,9 +55,11 @@ class FollowedMarket(Callbacks):
         symbols: Iterable[str] = (),
         channels: Iterable[str] = ("l2", "bbo", "trade", "state"),
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__()
-        feeds, askable = connection.market_data(feed, snapshots)
+        feeds, askable, self._keyring = connection.market_data(feed, snapshots, keys)
+        self._snapshots = askable[0]
         self.group = FeedGroup(len(feeds), symbols, channels)
         self._gaps = GapWatch(self.group.followers[0].channels)
         self._where = f"feed {', '.join(feeds)}, snapshots {', '.join(askable)}"
@@ -163,8 +166,8 @@ class FollowedMarket(Callbacks):
         return self.group.instruments.get(symbol)
 
     def _connect(self, follower: FeedFollower, feed: str, snapshots: str) -> None:
-        self._sockets.append(sockets.feed_sub(self._context, feed))
-        self._sockets.append(sockets.snapshots_dealer(self._context, snapshots))
+        self._sockets.append(sockets.feed_sub(self._context, feed, self._keyring))
+        self._sockets.append(sockets.snapshots_dealer(self._context, snapshots, self._keyring))
         self._lines.append((follower, self._sockets[-2], self._sockets[-1]))
         for name in follower.topics():
             self._sockets[-2].setsockopt(zmq.SUBSCRIBE, name.encode())
@@ -220,6 +223,10 @@ class FollowedMarket(Callbacks):
         return max(0.0, min(SILENCE_S, left_s))
 
     def _not_ready(self, timeout_s: float) -> MarketDataError:
+        """The error after `timeout_s`; takes up to another second to learn the cause."""
+        fault = sockets.handshake_fault(self._snapshots, Realm.FEED, self._keyring)
+        if fault:
+            return MarketDataError(f"the publisher at {self._snapshots}: {fault}", self._where)
         return MarketDataError(
             f"no market data in {timeout_s} s from {self._where}: is the publisher running there?",
             self._where,
