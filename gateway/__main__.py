@@ -63,13 +63,13 @@ class Gateway:
             self._clock = ManualClock(settings.clock_start_ns())
         self._shards = settings.each_shard()
         self._keyring = settings.keyring()
-        self.keys = KeyTable()
-        # Before any socket with keys: without a handler ZeroMQ admits nobody there.
-        self.peers = handle_peers(
-            context, self._keyring, self._clock, self.keys.find_curve, self._has_keys
-        )
         self._faults = self._with_faults() if settings.faults == "on" else None
         self.keys = KeyTable() if settings.auth == "on" else None
+        # Before any socket with keys: without a handler ZeroMQ admits nobody there.
+        self.peers = None
+        if self.keys is not None:
+            find = self.keys.find_curve
+            self.peers = handle_peers(context, self._keyring, self._clock, find, self._has_keys)
         self.desk: FrontDesk | None = None
         self.matchers: list[MatcherSockets] = []
         self.orders: OrderService | None = None
@@ -187,7 +187,7 @@ class Gateway:
     def _front(self, desk: FrontDesk) -> FrontDesk:
         """What receives the frames of ZeroMQ clients: the desk, behind what the settings add."""
         front = desk if self._faults is None else self._faults.desk(desk)
-        if self._settings.auth == "off":
+        if self.keys is None:
             return front
         # Imported here: without AUTH=on nothing of it is loaded.
         from crossbook.gateway.orders.keyed_desk import KeyedDesk, nobody
@@ -200,9 +200,16 @@ class Gateway:
                 reason="AUTH=on, and there is no key pair for CURVE",
                 remedy=f"crossbook keys curve-server makes {self._settings.key_file()}",
             )
-        keyed = KeyedDesk(front, self.keys, user_of, self._clock.now_ns)
+        keyed = KeyedDesk(front, self.keys, user_of, self._exchange_ns)
         desk.admit_logon = keyed.admit_logon
         return cast(FrontDesk, keyed)
+
+    def _exchange_ns(self) -> int:
+        """The time that keys expire by."""
+        now_ns = self._clock.now_ns()
+        if self.desk is None or not self._clock.is_manual:
+            return now_ns
+        return max(now_ns, *self.desk.times_ns)
 
     def _has_keys(self) -> bool:
         """Whether the keys of clients are loaded."""

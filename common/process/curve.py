@@ -117,6 +117,15 @@ def write_key_file(path: Path, held: KeyFile, remark: str) -> None:
         text.write("\n".join(lines) + "\n")
 
 
+def make_exchange_key(path: Path) -> bool:
+    """Make the key file of an exchange where there is none; whether it was made."""
+    if path.exists():
+        return False
+    remark = "Key pair of a Crossbook exchange. Whoever has it may act for every account."
+    write_key_file(path, KeyFile(new_pair()), remark)
+    return True
+
+
 def _key(found: Mapping[str, Any], name: str, where: str) -> bytes:
     text = found.get(name)
     if not isinstance(text, str) or not _HEX.fullmatch(text):

@@ -5,6 +5,7 @@ from crossbook.cli import (
     backup,
     check,
     clock,
+    curve,
     faults,
     journal,
     market,
@@ -39,6 +40,7 @@ app.command()(journal.verify)
 app.command()(journal.journal)
 app.command()(backup.backup)
 app.command()(orders.balances)
+app.add_typer(curve.app, name="keys")
 admin.app.command("accept-time")(clock.accept_time)
 admin.app.command("advance")(clock.advance)
 admin.app.add_typer(faults.app, name="faults")

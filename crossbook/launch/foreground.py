@@ -12,6 +12,7 @@ import msgspec
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.process.config import EXAMPLE_INSTRUMENTS, Settings, load_settings
+from crossbook.common.process.curve import make_exchange_key
 from crossbook.common.process.notify import VARIABLE, notify
 from crossbook.common.process.startup import exit_on_config_error
 from crossbook.launch.layout import PROCESSES, addresses_of, free_addresses, programs
@@ -44,6 +45,9 @@ def _settings(options: Mapping[str, str], ports: Ports | None) -> Settings:
     addresses. Checked here, so that a wrong one is reported once and not by every process."""
     os.environ.update(options)
     settings = load_settings("client")
+    if settings.auth == "on":
+        # All its processes are on this machine, so no other place has the key.
+        make_exchange_key(settings.key_file())
     if ports is not None:
         os.environ.update(free_addresses(ports, settings.shards))
     for process in PROCESSES:
@@ -106,9 +110,21 @@ def _document(settings: Settings, supervisor: Supervisor) -> str:
             "DATA_DIR": found.data_dir,
             "SHARDS": str(settings.shards),
             "INSTRUMENTS_FILE": str(settings.instruments_file.absolute()),
+            **_key_settings(settings),
         },
     }
     return json.dumps(document)
+
+
+def _key_settings(settings: Settings) -> dict[str, str]:
+    """The settings by which clients of this machine have keys; none with `AUTH=off`."""
+    if settings.auth == "off":
+        return {}
+    return {
+        "AUTH": "on",
+        "CURVE_KEY_FILE": str(settings.key_file().absolute()),
+        "FEED_ACCESS": settings.feed_access,
+    }
 
 
 def _where_to_connect(settings: Settings) -> str:
@@ -123,8 +139,15 @@ def _where_to_connect(settings: Settings) -> str:
   snapshots     {", ".join(found.snapshots)}
   data          {found.data_dir}
   instruments   {" ".join(found.instruments)}
-                ({file})
+                ({file}){_key_line(settings)}
 
   in another terminal: crossbook --help
   Ctrl-C stops everything
 """
+
+
+def _key_line(settings: Settings) -> str:
+    keyring = settings.keyring()
+    if keyring is None:
+        return ""
+    return f"\n  public key    {keyring.server_public.hex()}\n                (AUTH=on)"

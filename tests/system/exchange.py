@@ -28,6 +28,8 @@ import zmq
 from crossbook.common.messages import codec, entry, feed
 from crossbook.common.process import sockets
 from crossbook.common.process.config import Settings
+from crossbook.common.process.curve import KeyFile, new_pair, write_key_file
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.programs import MODULES
 from crossbook.launch.ports import Ports
 from crossbook.launch.process import Process, Start, start
@@ -65,6 +67,7 @@ class Exchange:
     serves ZeroMQ orders only unless `GATEWAY_ROLES` names more. `order` is the order of starting;
     `RECORDED` adds the recorder. With `ready=False` nothing is started: call `start` and
     `wait_ready`.
+    With `AUTH="on"` it has a key pair, and `keyring` is that of its own processes.
     Readiness is proved by real mass cancels of `PROBE_ACCOUNT`, so the stream does not begin at
     the first test command.
     """
@@ -100,6 +103,15 @@ class Exchange:
         }
         self.addresses.update((name, own[name]) for name in ADDRESS_SETTINGS)
         self.environment = process_environment(own)
+        self.keyring: Keyring | None = None
+        if own.get("AUTH") == "on":
+            self._make_keys(own.get("FEED_ACCESS") == "keyed")
+
+    def _make_keys(self, has_keyed_feed: bool) -> None:
+        """The exchange's key pair, where every process of it looks."""
+        pair = new_pair()
+        write_key_file(self.data / "curve.key", KeyFile(pair), "The exchange's.")
+        self.keyring = Keyring.of_exchange(pair, has_keyed_feed=has_keyed_feed)
 
     @property
     def orders(self) -> str:
@@ -298,7 +310,9 @@ class Exchange:
             if time.monotonic() > deadline:
                 raise ExchangeError(f"no order round trip in time\n{self.logs()}")
             with (
-                RawSession(self.orders, PROBE_ACCOUNT, log_on=False) as session,
+                RawSession(
+                    self.orders, PROBE_ACCOUNT, log_on=False, keyring=self.keyring
+                ) as session,
                 contextlib.suppress(TimeoutError, ConnectionError),
             ):
                 session.log_on(seconds=1.0)
@@ -308,7 +322,10 @@ class Exchange:
             select_nothing(0.02)
 
     def _feed_shows(self, seq: int, deadline: float) -> None:
-        with zmq.Context() as context, sockets.feed_sub(context, self.feed) as subscriber:
+        with (
+            zmq.Context() as context,
+            sockets.feed_sub(context, self.feed, self.keyring) as subscriber,
+        ):
             subscriber.setsockopt(zmq.SUBSCRIBE, feed.HEARTBEAT_TOPIC.encode())
             while time.monotonic() < deadline:
                 self.check_alive()

@@ -11,6 +11,7 @@ import zmq
 
 from crossbook.common.messages import codec, entry
 from crossbook.common.process import sockets
+from crossbook.common.process.keyring import Keyring
 
 ANSWER_SECONDS = 10.0
 Answer = TypeVar("Answer", bound=entry.Reply)
@@ -23,7 +24,13 @@ class RawSession:
     """
 
     def __init__(
-        self, address: str, account: int = 1, *, log_on: bool = True, identity: bytes = b""
+        self,
+        address: str,
+        account: int = 1,
+        *,
+        log_on: bool = True,
+        identity: bytes = b"",
+        keyring: Keyring | None = None,
     ) -> None:
         self.account = account
         self.token = 0
@@ -32,7 +39,7 @@ class RawSession:
         self._answers: dict[int, entry.Reply] = {}
         self._seq = 0
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.socket = sockets.orders_dealer(self._context, address)
+        self.socket = sockets.orders_dealer(self._context, address, keyring)
         if identity:
             # The routing id must be set before the connection exists.
             self.socket.disconnect(address)
