@@ -22,7 +22,7 @@ from crossbook.gateway.faults.refusal import Refused
         (Refuse(status=500), 500, "INTERNAL", None, RejectReason.INTERNAL),
         (Refuse(status=599), 599, "INTERNAL", None, RejectReason.INTERNAL),
         (Refuse(status=418), 418, "MALFORMED", None, RejectReason.MALFORMED),
-        (Refuse(code="FORBIDDEN"), 403, "FORBIDDEN", None, RejectReason.MALFORMED),
+        (Refuse(code="FORBIDDEN"), 403, "FORBIDDEN", None, RejectReason.FORBIDDEN),
         (Refuse(code="PRICE_BAND"), 422, "PRICE_BAND", None, RejectReason.PRICE_BAND),
         (Refuse(code="PRICE_BAND", status=400), 400, "PRICE_BAND", None, RejectReason.PRICE_BAND),
     ],
