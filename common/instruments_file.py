@@ -4,6 +4,7 @@ Every error is a `ConfigError` that names the entry, the field and the limit.
 """
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +21,15 @@ from crossbook.common.instruments import (
 )
 from crossbook.common.text import utf8_text
 from crossbook.common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
+
+MAX_OPEN_ORDERS: Final = 100_000
+"""Open orders that an account may have, unless the instruments file has another number."""
+
+MAX_LEVEL_ORDERS: Final = 100_000
+"""Orders that may stand at one price, unless the instruments file has another number."""
+
+MAX_FILLS: Final = 65_536
+"""Makers that one incoming order may meet, unless the instruments file has fewer."""
 
 
 class InstrumentEntry(Struct, forbid_unknown_fields=True):
@@ -47,12 +57,15 @@ class InstrumentEntry(Struct, forbid_unknown_fields=True):
 
 class InstrumentsFile(Struct, forbid_unknown_fields=True):
     """The instruments file: decimals of each asset, then the instruments. `opening` is the
-    opening balance of every account; `max_open_orders` limits one account, zero means no limit."""
+    opening balance of every account. `max_open_orders` limits one account and `max_level_orders`
+    one price; zero means no limit. `max_fills` limits one order, and may only be lowered."""
 
     assets: dict[str, int]
     instrument: list[InstrumentEntry]
     opening: dict[str, str] = {}
-    max_open_orders: int = 0
+    max_open_orders: int = MAX_OPEN_ORDERS
+    max_level_orders: int = MAX_LEVEL_ORDERS
+    max_fills: int = MAX_FILLS
 
 
 def load_instruments(path: Path) -> tuple[Instrument, ...]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from crossbook.common.errors import ConfigError, DecimalError
 from crossbook.common.grid import parse_decimal
 from crossbook.common.instruments import Instrument
-from crossbook.common.instruments_file import read_file
+from crossbook.common.instruments_file import MAX_FILLS, read_file
 
 FEE_ACCOUNT: Final = 0
 """The venue's own account. No client can name it: accounts of clients begin at one."""
@@ -27,33 +27,45 @@ Trades may raise it further."""
 ICEBERG_SLICES_MAX: Final = 100
 """Most slices of one iceberg: each costs a sweep as much as an order does."""
 
+NO_LIMIT: Final = 2**62
+"""The limit where a rule is zero."""
+
 INSTRUMENTS_MAX: Final = 1_000
 """Most instruments of one matcher."""
 
 CANCEL_AFTER_MAX_NS: Final = 24 * 60 * 60 * 1_000_000_000
 """Longest time of a dead-man timer."""
 
-EDITION: Final = 2
+EDITION: Final = 3
 """The edition of the market's rules that new commands are applied by.
 
-Edition 1 differs in five points. A market order by quote amount met own orders before its rest was
-compared with the price of a lot. An auction without a last price rounded the middle of two prices
-down. All accounts shared one window of retries. All accounts shared one limit of opening money and
-deposits. Instruments and fees whose rounding costs most of a small fill were accepted. A journal
-written under edition 1 is replayed under it."""
+Under edition 2 market orders of a call phase that could not pay ended one by one, with a new price
+after each. Edition 1 differs from that in five points. A market order by quote amount met own
+orders before its rest was compared with the price of a lot. An auction without a last price rounded
+the middle of two prices down. All accounts shared one window of retries. All accounts shared one
+limit of opening money and deposits. Instruments and fees whose rounding costs most of a small fill
+were accepted. A journal written under an edition is replayed under it."""
 
 
 class Rules(Struct, array_like=True, frozen=True):
     """Rules for all instruments.
 
     With `accounts` every order needs the money it may cost. `opening` is the opening balance of
-    every account, as (asset, smallest units). `max_open_orders` limits one account; zero means no
-    limit.
+    every account, as (asset, smallest units). `max_open_orders` limits one account and
+    `max_level_orders` the orders at one price. An incoming order meets at most `max_fills` makers;
+    whatever else is that long goes on as the next number. Zero means no limit, as in rules
+    recorded before a limit existed.
     """
 
     accounts: bool = False
     opening: tuple[tuple[str, int], ...] = ()
     max_open_orders: int = 0
+    max_level_orders: int = 0
+    max_fills: int = 0
+
+
+NO_RULES: Final = Rules()
+"""Neither accounts nor limits."""
 
 
 class Configuration(Struct, array_like=True, tag=2, frozen=True):
@@ -97,6 +109,12 @@ def load_rules(path: Path, accounts: bool) -> Rules:
         if amount > BALANCE_MAX:
             raise ConfigError(f"{where}: more than 2^62 of the smallest unit")
         opening.append((asset, amount))
-    if document.max_open_orders < 0:
-        raise ConfigError(f"instruments file {path}: max_open_orders may not be negative")
-    return Rules(accounts, tuple(opening), document.max_open_orders)
+    limits = document.max_open_orders, document.max_level_orders
+    for name, limit in zip(("max_open_orders", "max_level_orders"), limits, strict=True):
+        if limit < 0:
+            raise ConfigError(f"instruments file {path}: {name} may not be negative, not {limit}")
+    if not 1 <= document.max_fills <= MAX_FILLS:
+        raise ConfigError(
+            f"instruments file {path}: max_fills must be 1 to {MAX_FILLS}, not {document.max_fills}"
+        )
+    return Rules(accounts, tuple(opening), *limits, document.max_fills)

@@ -161,3 +161,7 @@ class RejectReason(IntEnum):
     """No API key has this id."""
     DUPLICATE_KEY = 33
     """An API key with this id, or with this public key of CURVE, exists."""
+    TOO_MANY_FILLS = 34
+    """The rest of an order expired: it had met as many makers as one order may."""
+    LEVEL_FULL = 35
+    """As many orders stand at this price as may."""

@@ -148,13 +148,13 @@ class Gateway:
         outbox = Outbox()
         assignment = settings.assignment()
         answer_times = Buckets(TIMES_NS)
-        limit = settings.rules().max_open_orders
+        rules = settings.rules()
         make_desk = OrderDesk if self._faults is None else self._faults.order_desk
         desks: list[OrderDesk] = []
         for shard in self._shards:
             own = [each for each in self._instruments if assignment[each.id] == shard.shard]
             desk = make_desk(
-                own, settings.gateway_id, settings.order_queue_size, sessions, outbox, limit
+                own, settings.gateway_id, settings.order_queue_size, sessions, outbox, rules
             )
             desks.append(desk)
             self.matchers.append(self._matcher_sockets(desk, shard, answer_times))

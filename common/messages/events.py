@@ -170,7 +170,8 @@ class OrderAmended(Struct, array_like=True, tag=7, gc=False, frozen=True):
 
 
 class OrdersMassCanceled(Struct, array_like=True, tag=8, gc=False, frozen=True):
-    """A mass cancel was applied; `count` events `OrderCanceled` follow, oldest order first."""
+    """A mass cancel was applied; `count` events `OrderCanceled` follow, oldest order first, under
+    this number and, where they are too many, the next ones."""
 
     seq: int
     gateway: int
@@ -255,7 +256,7 @@ class OrderReduced(Struct, array_like=True, tag=12, gc=False, frozen=True):
 
 class TimeAdvanced(Struct, array_like=True, tag=13, gc=False, frozen=True):
     """Everything due by `time_ns` happens now, before anything else: expiries, cancels by
-    `cancel-after` and ends of halts follow."""
+    `cancel-after`, ends of halts and the rest of an act that was too long for one number follow."""
 
     seq: int
     time_ns: int

@@ -39,6 +39,8 @@ from crossbook.common.rules import (
     CANCEL_AFTER_MAX_NS,
     ICEBERG_SLICES_MAX,
     INSTRUMENTS_MAX,
+    NO_RULES,
+    Rules,
 )
 from crossbook.common.times import DAY_NS
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, RejectReason, Side
@@ -63,6 +65,7 @@ _REASON_TEXT: Final[dict[int, str]] = {
     RejectReason.STOP_WOULD_TRIGGER: "the last price has reached it already",
     RejectReason.TOO_LATE: "this time has passed",
     RejectReason.BUSY: "no more named orders can be remembered now: try again later",
+    RejectReason.LEVEL_FULL: "as many orders stand at this price as may",
     RejectReason.DUPLICATE_TRANSFER: "a transfer with this name was made before",
     RejectReason.FORBIDDEN: "the key does not permit it",
     RejectReason.UNKNOWN_KEY: "no such key",
@@ -128,12 +131,12 @@ def refusal_text(
     event: CommandRejected,
     command: Command,
     instrument: Instrument | None = None,
-    max_open_orders: int = 0,
+    rules: Rules = NO_RULES,
 ) -> str:
     """The sentence about a refusal.
 
-    `instrument` is the command's, None where it is not known; `max_open_orders` is the venue's
-    rule, zero where it is not known.
+    `instrument` is the command's, None where it is not known; `rules` are the venue's, zero where
+    they are not known.
     """
     reason, field = event.reason, event.field
     text = ""
@@ -145,8 +148,10 @@ def refusal_text(
         text = f"the account has no open order {named} in this instrument"
     elif reason == RejectReason.DUPLICATE_CLIENT_ORDER_ID:
         text = f"an open order of this account has the id {event.client_order_id!r}"
-    elif field == "account" and isinstance(command, NewOrder) and max_open_orders:
-        text = f"an account may have {max_open_orders} open orders, and this one has as many"
+    elif field == "account" and isinstance(command, NewOrder) and rules.max_open_orders:
+        text = f"an account may have {rules.max_open_orders} open orders, and this one has as many"
+    elif reason == RejectReason.LEVEL_FULL and rules.max_level_orders:
+        text = _level_text(field, command, instrument, rules.max_level_orders)
     elif isinstance(command, NewOrder | AmendOrder):
         if instrument is not None:
             text = _order_text(reason, field, command, instrument)
@@ -155,6 +160,14 @@ def refusal_text(
     else:
         text = _act_text(reason, field, command)
     return text or _REASON_TEXT.get(reason, "refused")
+
+
+def _level_text(field: str, command: Command, instrument: Instrument | None, most: int) -> str:
+    """The sentence about a price, or a call phase, that has as many orders as it may."""
+    if field == "price" and isinstance(command, NewOrder | AmendOrder) and instrument is not None:
+        price = instrument.price_text(command.price_ticks)
+        return f"{most} orders stand at {price}, as many as may stand at one price"
+    return f"{most} market orders wait for the uncross, as many as may stand at one price"
 
 
 def _order_text(

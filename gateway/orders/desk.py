@@ -31,6 +31,7 @@ from crossbook.common.messages.entry import (
 )
 from crossbook.common.messages.events import EventBatch, FeesChanged, InstrumentAdded
 from crossbook.common.messages.matcher_queries import BalancesRequest, OrdersRequest
+from crossbook.common.rules import NO_RULES, Rules
 from crossbook.common.types import MAX_INT, RejectReason
 from crossbook.gateway.orders.catch_up import CatchUps
 from crossbook.gateway.orders.commands_in_flight import CommandsInFlight, Origin
@@ -61,7 +62,7 @@ class OrderDesk(FrontDesk):
         queue_size: int,
         sessions: SessionTable,
         outbox: Outbox | None = None,
-        max_open_orders: int = 0,
+        rules: Rules = NO_RULES,
     ) -> None:
         super().__init__(instruments, gateway, sessions, outbox)
         self.in_flight = CommandsInFlight(queue_size)
@@ -78,7 +79,7 @@ class OrderDesk(FrontDesk):
         self._translator = Translator(self._instruments.values(), gateway)
         self._reporter = Reporter(
             self._instruments.values(), gateway, sessions.by_account, self.in_flight,
-            self.outbox, max_open_orders,
+            self.outbox, rules,
         )  # fmt: skip
 
     @property

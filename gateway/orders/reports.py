@@ -29,6 +29,7 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.messages.refusal import refusal_text
+from crossbook.common.rules import NO_RULES, Rules
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
 from crossbook.gateway.orders.commands_in_flight import CommandsInFlight, Origin
 from crossbook.gateway.orders.outbox import Outbox
@@ -70,7 +71,7 @@ class Reporter:
     `sessions` are those that get replies, by account. The command that an event answers is removed
     from `in_flight`, which names the session that sent it. `changes` are changes of instruments,
     which the owner collects and applies.
-    `max_open_orders` is the venue's rule, which the text of a reject names.
+    `rules` are the venue's, whose limits the text of a reject names.
     """
 
     def __init__(
@@ -80,12 +81,12 @@ class Reporter:
         sessions: Mapping[int, Sequence[OrderSession]],
         in_flight: CommandsInFlight,
         outbox: Outbox,
-        max_open_orders: int = 0,
+        rules: Rules = NO_RULES,
     ) -> None:
         self.changes: list[InstrumentAdded | FeesChanged] = []
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self._symbols = {each.id: each.symbol for each in self._instruments.values()}
-        self._max_open_orders = max_open_orders
+        self._rules = rules
         self._gateway = gateway
         self._by_account = sessions
         self._in_flight = in_flight
@@ -396,7 +397,7 @@ class Reporter:
         if origin is not None:
             command = origin[2]
             instrument = self._instruments.get(command.instrument)
-            text = refusal_text(event, command, instrument, self._max_open_orders)
+            text = refusal_text(event, command, instrument, self._rules)
             reject = Reject(
                 origin[1], event.reason, event.field, text, event.client_order_id, event.seq
             )

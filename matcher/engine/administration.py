@@ -31,11 +31,12 @@ from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, InstrumentState
 from crossbook.matcher.engine import auction
 from crossbook.matcher.engine.answers import Fault, rejected
 from crossbook.matcher.engine.book import OrderBook
-from crossbook.matcher.engine.cancellation import cancel_all
+from crossbook.matcher.engine.cancellation import cancel_all, go_on_canceling
 from crossbook.matcher.engine.election import elect
-from crossbook.matcher.engine.funds import shortest_buyer
+from crossbook.matcher.engine.funds import short_buyers
 from crossbook.matcher.engine.matching import expire
 from crossbook.matcher.engine.order import Account, Order
+from crossbook.matcher.engine.unfinished import AT_ONCE, Act, Unfinished
 from crossbook.matcher.engine.venue import Venue
 
 TRANSFERS_REMEMBERED: Final = 65_536
@@ -49,18 +50,20 @@ _AUCTION: Final = int(InstrumentState.AUCTION)
 
 
 def advance(venue: Venue, time_ns: int) -> list[Event]:
-    """Run the timers that are due, in the order of (time, number), under a number of their own."""
+    """Run the timers that are due, in the order of (time, number), under a number of their own,
+    until there are more than `max_fills` events: the others stay due."""
     venue.seq = seq = venue.seq + 1
     events: list[Event] = [TimeAdvanced(seq, time_ns)]
     timers = venue.timers
-    while timers.due_ns <= time_ns:
+    while timers.due_ns <= time_ns and len(events) <= venue.max_fills:
         owner = timers.pop()
         if isinstance(owner, Order):
             book = venue.books[owner.instrument]
             expire(book, owner, seq, RejectReason.EXPIRE_TIME, events)
         elif isinstance(owner, Account):
-            owner.deadline = None
-            cancel_all(venue, list(owner.orders.values()), seq, RejectReason.CANCEL_AFTER, events)
+            _end_deadline(venue, owner, seq, events)
+        elif isinstance(owner, Unfinished):
+            _go_on(venue, owner, seq, events)
         else:
             owner.until = None
             is_open = not (owner.is_crossed or owner.uncrossing)
@@ -69,6 +72,28 @@ def advance(venue: Venue, time_ns: int) -> list[Event]:
             if is_open and owner.triggers is not None:
                 elect(owner, seq, events)
     return events
+
+
+def _end_deadline(venue: Venue, account: Account, seq: int, events: list[Event]) -> None:
+    """Cancel the orders of an account whose timer has run out; while some are left it stays due."""
+    deadline, account.deadline = account.deadline, None
+    assert deadline is not None, "no timer ran"
+    doomed = list(reversed(account.orders.values()))
+    if cancel_all(venue, doomed, seq, RejectReason.CANCEL_AFTER, events):
+        account.deadline = deadline
+        venue.timers.add(*deadline, account)
+
+
+def _go_on(venue: Venue, rest: Unfinished, seq: int, events: list[Event]) -> None:
+    """Go on with what an earlier command began."""
+    if rest.act == Act.CANCEL:
+        go_on_canceling(venue, rest, seq, events)
+        return
+    book = venue.books[rest.instrument]
+    if rest.act == Act.UNCROSS:
+        _trade_uncross(venue, book, rest, seq, events)
+    else:
+        elect(book, seq, events)
 
 
 def add_instrument(venue: Venue, command: AddInstrument, seq: int) -> list[Event]:
@@ -97,8 +122,8 @@ def add_instrument(venue: Venue, command: AddInstrument, seq: int) -> list[Event
                 fault = (_UNSUPPORTED, "decimals")
     if fault is not None:
         return [rejected(command, seq, fault)]
-    book = OrderBook(definition, venue.timers, venue.ledger)
-    book.edition = venue.edition
+    book = OrderBook(definition, venue.timers, venue.ledger, venue.effort)
+    venue.set_rules_of(book)
     venue.books[definition.id] = book
     return [InstrumentAdded(seq, command.gateway, command.request_seq, definition.id, definition)]
 
@@ -151,8 +176,9 @@ def uncross(venue: Venue, command: Uncross, seq: int) -> list[Event]:
         return [rejected(command, seq, (_UNSUPPORTED, "state"))]
     unable: list[Event] = []
     at = auction.uncross_price(book)
-    while (poor := shortest_buyer(venue.ledger, book, at.price_ticks)) is not None:
-        expire(book, poor, seq, RejectReason.INSUFFICIENT_BALANCE, unable)
+    while short := short_buyers(venue.ledger, book, at.price_ticks):
+        for order in short:
+            expire(book, order, seq, RejectReason.INSUFFICIENT_BALANCE, unable)
         at = auction.uncross_price(book)
     events: list[Event] = [
         AuctionUncrossed(
@@ -161,15 +187,37 @@ def uncross(venue: Venue, command: Uncross, seq: int) -> list[Event]:
         ),
         *unable,
     ]  # fmt: skip
-    if at.lots:
-        auction.allocate(book, at, seq, events)
-    for order in list(book.uncrossing.values()):
+    rest = Unfinished(
+        seq,
+        Act.UNCROSS,
+        book.instrument_id,
+        price_ticks=at.price_ticks if at.lots else 0,
+        state=command.state,
+    )
+    _trade_uncross(venue, book, rest, seq, events)
+    return events
+
+
+def _trade_uncross(
+    venue: Venue, book: OrderBook, rest: Unfinished, seq: int, events: list[Event]
+) -> None:
+    """Trade at the one price, end what is left of market orders, enter the state; or as much of it
+    as one number has room for."""
+    is_left = rest.price_ticks > 0 and auction.allocate(
+        book, rest.price_ticks, seq, events, venue.max_fills
+    )
+    for order in () if is_left else list(book.uncrossing.values()):
+        is_left = len(events) > venue.max_fills
+        if is_left:
+            break
         expire(book, order, seq, RejectReason.INSUFFICIENT_LIQUIDITY, events)
-    _enter_state(venue, book, command.state, 0, seq)
+    if is_left:
+        venue.timers.add(AT_ONCE, rest.number, rest)
+        return
+    _enter_state(venue, book, rest.state, 0, seq)
     events.append(InstrumentStateChanged(seq, 0, 0, book.instrument_id, book.state))
     if book.triggers is not None:
         elect(book, seq, events)
-    return events
 
 
 def set_fees(venue: Venue, command: SetFees, seq: int) -> list[Event]:

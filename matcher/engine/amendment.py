@@ -22,7 +22,13 @@ from crossbook.matcher.engine.conditions import Waits
 from crossbook.matcher.engine.election import elect
 from crossbook.matcher.engine.matching import enter_limit
 from crossbook.matcher.engine.order import Order
-from crossbook.matcher.engine.terms import display_fault, lots_fault, terms_fault, trigger_fault
+from crossbook.matcher.engine.terms import (
+    display_fault,
+    lots_fault,
+    room_fault,
+    terms_fault,
+    trigger_fault,
+)
 from crossbook.matcher.engine.venue import Venue
 
 _BUY: Final = int(Side.BUY)
@@ -53,6 +59,8 @@ def _amend_plain(book: OrderBook, order: Order, command: AmendOrder, seq: int) -
         fault = _fault(command, book, order, price_ticks, total_lots, 0)
     else:
         fault = terms_fault(book, price_ticks, total_lots)
+    if fault is None and price_ticks != order.price_ticks:
+        fault = room_fault(book, order.side, price_ticks)
     if fault is not None:
         return [rejected(command, seq, fault)]
     filled_lots = order.quantity_lots - order.remaining_lots
@@ -168,6 +176,9 @@ def _late_fault(
         and book.crosses(order.side, price_ticks)
     ):
         return (RejectReason.POST_ONLY_WOULD_TAKE, "price")
+    fault = _level_fault(book, order, price_ticks)
+    if fault is not None:
+        return fault
     if not order.hold_unit or book.ledger is None:
         return None
     remaining_lots = total_lots - (order.quantity_lots - order.remaining_lots)
@@ -176,6 +187,13 @@ def _late_fault(
     asset = book.instrument.quote if order.side == _BUY else book.instrument.base
     field = "price" if total_lots <= order.quantity_lots else "quantity"
     return book.ledger.shortage(order.account, asset, more, field) if more > 0 else None
+
+
+def _level_fault(book: OrderBook, order: Order, price_ticks: int) -> Fault | None:
+    """Why a resting order may not move to this price, or None."""
+    if order.queue is None or price_ticks == order.price_ticks:
+        return None
+    return room_fault(book, order.side, price_ticks)
 
 
 def _new_hold_unit(book: OrderBook, order: Order, price_ticks: int, trigger_ticks: int) -> int:

@@ -40,24 +40,28 @@ def _lots_at_prices(side: BookSide) -> dict[int, int]:
     return lots
 
 
-def allocate(book: OrderBook, at: Price, seq: int, events: list[Event]) -> None:
-    """Trade everything that can at this price. O(orders filled)."""
-    bound = at.price_ticks
+def allocate(book: OrderBook, price_ticks: int, seq: int, events: list[Event], most: int) -> bool:
+    """Trade everything that can at this price, until there are more than `most` events; whether
+    some is left. O(orders filled)."""
+    bound = price_ticks
     buyers = _queue(book, _BUY, book.bids, bound)
     sellers = _queue(book, 3 - _BUY, book.asks, -bound)
     buyer, seller = next(buyers, None), next(sellers, None)
     while buyer is not None and seller is not None:
+        if len(events) > most:
+            return True
         lots = min(buyer.remaining_lots, seller.remaining_lots)
         buyer.remaining_lots -= lots
         seller.remaining_lots -= lots
         maker, taker = sorted((buyer, seller), key=_arrival)
-        execute(book, taker, maker, lots, at.price_ticks, seq, events)
+        execute(book, taker, maker, lots, price_ticks, seq, events)
         for order in (maker, taker):
             _after_trade(book, order, lots, seq, events)
         if not buyer.remaining_lots:
             buyer = next(buyers, None)
         if not seller.remaining_lots:
             seller = next(sellers, None)
+    return False
 
 
 def _arrival(order: Order) -> tuple[int, int]:

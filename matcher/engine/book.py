@@ -3,18 +3,43 @@
 from typing import Final, Union
 
 from crossbook.common.instruments import FEE_SCALE, Instrument
-from crossbook.common.rules import EDITION
+from crossbook.common.rules import EDITION, NO_LIMIT
 from crossbook.common.types import InstrumentState, Side
 from crossbook.matcher.engine.conditions import Waits
 from crossbook.matcher.engine.ledger import Ledger
 from crossbook.matcher.engine.order import Account, BookSide, Order
 from crossbook.matcher.engine.timers import Timers
 from crossbook.matcher.engine.triggers import TriggerBook
+from crossbook.matcher.engine.unfinished import Unfinished
 
 _BUY: Final = int(Side.BUY)
 
-Timed = Union[Order, Account, "OrderBook"]
-"""The owner of a timer: an order that expires, an account with a deadline, a book in a halt."""
+Timed = Union[Order, Account, "OrderBook", Unfinished]
+"""The owner of a timer: an order that expires, an account with a deadline, a book in a halt, or the
+rest of an act, which is due at once."""
+
+
+class Effort:
+    """Counts work that leaves no event: the `makers` that dry runs looked at since `reset`.
+
+    >>> effort = Effort()
+    >>> effort.add(3)
+    >>> effort.makers
+    3
+    """
+
+    __slots__ = ("makers",)
+
+    def __init__(self) -> None:
+        self.makers = 0
+
+    def add(self, makers: int) -> None:
+        """A dry run has looked at so many makers."""
+        self.makers += makers
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        self.makers = 0
 
 
 class OrderBook:
@@ -24,7 +49,8 @@ class OrderBook:
     before what is left of an order may rest. `ledger` is None without accounts, `triggers` until an
     order has waited. `own_fees` has (maker, taker) rates by account, for those that have some.
     `uncrossing` are market orders of a call phase by order id, as they came. `edition` is that of
-    the market's rules in force (see `crossbook.common.rules.EDITION`).
+    the market's rules in force (see `crossbook.common.rules.EDITION`), `max_fills` and
+    `max_level_orders` are limits of the rules.
     """
 
     __slots__ = (
@@ -33,12 +59,15 @@ class OrderBook:
         "base_units_per_lot",
         "bids",
         "edition",
+        "effort",
         "instrument",
         "instrument_id",
         "last_price_ticks",
         "last_trade_id",
         "ledger",
         "maker_fee_rate",
+        "max_fills",
+        "max_level_orders",
         "max_lots",
         "max_tick_lots",
         "max_ticks",
@@ -60,6 +89,7 @@ class OrderBook:
         instrument: Instrument,
         timers: Timers[Timed] | None = None,
         ledger: Ledger | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self.instrument_id = instrument.id
         self.base_units_per_lot = instrument.base_units_per_lot
@@ -71,7 +101,9 @@ class OrderBook:
         self.last_price_ticks = 0
         self.timers: Timers[Timed] = Timers() if timers is None else timers
         self.ledger = ledger
+        self.effort = Effort() if effort is None else effort
         self.edition = EDITION
+        self.max_fills = self.max_level_orders = NO_LIMIT
         self.triggers: TriggerBook | None = None
         self.own_fees: dict[int, tuple[int, int]] = {}
         self.uncrossing: dict[int, Order] = {}

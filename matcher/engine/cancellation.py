@@ -1,6 +1,5 @@
 """Cancels: of one order, of all that a command names, and of an account after its deadline."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from crossbook.common.messages.commands import CancelOrder, MassCancelOrders, SetCancelAfter
@@ -14,6 +13,7 @@ from crossbook.common.rules import CANCEL_AFTER_MAX_NS
 from crossbook.common.types import OrderStatus, RejectReason, Side
 from crossbook.matcher.engine.answers import canceled, rejected, unknown_order
 from crossbook.matcher.engine.order import Order
+from crossbook.matcher.engine.unfinished import AT_ONCE, Act, Unfinished
 from crossbook.matcher.engine.venue import Venue
 
 _BUY: Final = int(Side.BUY)
@@ -64,11 +64,7 @@ def mass_cancel(venue: Venue, command: MassCancelOrders, seq: int) -> list[Event
         return [rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
     if side not in (0, _BUY, _SELL):
         return [rejected(command, seq, (RejectReason.UNSUPPORTED_COMBINATION, "side"))]
-    doomed = [
-        order
-        for order in venue.orders_of(command.account)
-        if instrument in (0, order.instrument) and side in (0, order.side)
-    ]
+    doomed = _named(venue, command.account, instrument, side)
     events: list[Event] = [
         OrdersMassCanceled(
             seq,
@@ -80,17 +76,47 @@ def mass_cancel(venue: Venue, command: MassCancelOrders, seq: int) -> list[Event
             len(doomed),
         )
     ]
-    cancel_all(venue, doomed, seq, command.reason, events)
+    if cancel_all(venue, doomed, seq, command.reason, events):
+        rest = Unfinished(
+            seq, Act.CANCEL, instrument, command.account, command.side, command.reason
+        )
+        venue.timers.add(AT_ONCE, seq, rest)
+        venue.doomed = doomed
     return events
 
 
+def go_on_canceling(venue: Venue, rest: Unfinished, seq: int, events: list[Event]) -> None:
+    """Cancel more of the orders that a mass cancel named. O(orders canceled), and once after a
+    restart O(open orders)."""
+    doomed = venue.doomed or _named(venue, rest.account, rest.instrument, rest.side)
+    venue.doomed = []
+    if cancel_all(venue, doomed, seq, rest.reason, events):
+        venue.timers.add(AT_ONCE, seq, rest)
+        venue.doomed = doomed
+
+
+def _named(venue: Venue, account: int, instrument: int, side: int) -> list[Order]:
+    """The open orders of an account, or of all, in this instrument and on this side, the oldest
+    last; zero does not restrict."""
+    return [
+        order
+        for order in reversed(venue.orders_of(account))
+        if instrument in (0, order.instrument) and side in (0, order.side)
+    ]
+
+
 def cancel_all(
-    venue: Venue, orders: Iterable[Order], seq: int, reason: int, events: list[Event]
-) -> None:
-    """Cancel these open orders; `reason` is that of a standing request, or zero."""
-    for order in orders:
+    venue: Venue, doomed: list[Order], seq: int, reason: int, events: list[Event]
+) -> bool:
+    """Take open orders from the end of the list and cancel them, until there are more than
+    `max_fills` events; whether some are left. `reason` is that of a standing request, or zero."""
+    while doomed:
+        if len(events) > venue.max_fills:
+            return True
+        order = doomed.pop()
         resting = venue.books[order.instrument].end(order, _CANCELED)
         events.append(canceled(order, seq, 0, 0, resting, reason))
+    return False
 
 
 def cancel_after(venue: Venue, command: SetCancelAfter, seq: int, time_ns: int) -> list[Event]:

@@ -71,12 +71,18 @@ quote_amount=0, prevention=0, instructions=None)]
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         """Apply one command as number `seq + 1` and return its events, the answer first.
 
-        Acts due by `time_ns` happen before, as a number of its own. A command that is not the
+        Acts due by `time_ns` happen before, as a number of its own, or several where they are more
+        than `max_fills`: `AdvanceTime` of no gateway is one of these. A command that is not the
         next one of its gateway takes no number and does nothing: it was applied before, or others
         before it are missing and will be sent again. Gateway zero is exempt.
         """
         if time_ns >= self.timers.due_ns:
-            return administration.advance(self, time_ns) + self.apply(command, time_ns)
+            events = administration.advance(self, time_ns)
+            if type(command) is AdvanceTime and command.gateway < 0:
+                return events
+            while time_ns >= self.timers.due_ns:
+                events += administration.advance(self, time_ns)
+            return events + self.apply(command, time_ns)
         gateway = command.gateway
         if gateway:
             request = command.request_seq

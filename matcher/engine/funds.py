@@ -13,10 +13,11 @@ from crossbook.common.types import (
 )
 from crossbook.matcher.engine.answers import Fault
 from crossbook.matcher.engine.book import OrderBook
-from crossbook.matcher.engine.conditions import OrderConditions
+from crossbook.matcher.engine.conditions import OrderConditions, Waits
 from crossbook.matcher.engine.dry_run import cost, lots_for
 from crossbook.matcher.engine.ledger import Ledger
 from crossbook.matcher.engine.order import Account, Order
+from crossbook.matcher.engine.terms import room_fault
 from crossbook.matcher.engine.venue import Venue
 
 _BUY: Final = int(Side.BUY)
@@ -36,9 +37,22 @@ def entry_fault(
 
     Nothing changes. A market order is walked through the book to see what it will cost.
     """
-    limit = venue.rules.max_open_orders
-    if limit and len(account.orders) >= limit and _may_stay(command, conditions):
-        return (RejectReason.EXCEEDS_LIMIT, "account"), 0
+    if venue.is_limited:
+        # Written out: few orders come near a limit, and each one pays for this look.
+        price_ticks = command.price_ticks
+        level = (
+            book.bids.heads.get(price_ticks)
+            if command.side == _BUY
+            else book.asks.heads.get(-price_ticks)
+        )
+        if (
+            len(account.orders) >= venue.max_open_orders
+            or (level is not None and level.behind + 1 >= book.max_level_orders)
+            or book.uncrossing
+        ):
+            fault = _room_fault(venue, command, book, account, conditions)
+            if fault is not None:
+                return fault, 0
     ledger = venue.ledger
     if ledger is None:
         return None, 0
@@ -54,7 +68,9 @@ def entry_fault(
     unit = price_ticks * book.notional_per_tick_lot
     need = lots * unit
     if command.order_type == _MARKET and book.state != _AUCTION:
-        need = cost(book, account, side, command.prevention, lots, market_bound(book, side))
+        has = ledger.available(account, instrument.quote)
+        bound = market_bound(book, side)
+        need = cost(book, account, side, command.prevention, lots, bound, has)
         unit = 0
     return ledger.shortage(account, instrument.quote, need, "quantity"), unit
 
@@ -63,34 +79,63 @@ def can_pay(ledger: Ledger, book: OrderBook, order: Order) -> bool:
     """Whether a market order that waited can pay for what it will trade now."""
     if order.side != _BUY:
         return True
-    need = cost(
-        book, order.account, _BUY, order.prevention, order.remaining_lots, market_bound(book, _BUY)
-    )
-    has = ledger.available(order.account, book.instrument.quote)
-    return need <= has + order.remaining_lots * order.hold_unit
+    lots = order.remaining_lots
+    has = ledger.available(order.account, book.instrument.quote) + lots * order.hold_unit
+    bound = market_bound(book, _BUY)
+    return cost(book, order.account, _BUY, order.prevention, lots, bound, has) <= has
 
 
-def shortest_buyer(ledger: Ledger | None, book: OrderBook, price_ticks: int) -> Order | None:
-    """The first market order of a call phase that cannot pay this price, those before it paid."""
+def short_buyers(ledger: Ledger | None, book: OrderBook, price_ticks: int) -> list[Order]:
+    """The market orders of a call phase that cannot pay this price, those before them paid.
+    O(market orders).
+
+    Under the earlier editions at most the first one: the price was found anew after each.
+    """
     if ledger is None:
-        return None
+        return []
     spent: dict[int, int] = {}
+    short: list[Order] = []
     for order in book.uncrossing.values():
         if order.side == _BUY:
             account = order.account.account_id
             more = order.remaining_lots * (
                 price_ticks * book.notional_per_tick_lot - order.hold_unit
             )
-            spent[account] = spent.get(account, 0) + more
-            if spent[account] > ledger.available(order.account, book.instrument.quote):
-                return order
-    return None
+            needs = spent.get(account, 0) + more
+            if needs <= ledger.available(order.account, book.instrument.quote):
+                spent[account] = needs
+                continue
+            short.append(order)
+            spent[account] = needs - more - order.remaining_lots * order.hold_unit
+            if book.edition < 3:
+                break
+    return short
 
 
 def market_bound(book: OrderBook, side: int) -> int:
     """The key down to which a market order may trade."""
     bound = -MAX_INT if side == _BUY else 0
     return book.reach(side, bound) if book.banded else bound
+
+
+def _room_fault(
+    venue: Venue,
+    command: NewOrder,
+    book: OrderBook,
+    account: Account,
+    conditions: OrderConditions | None,
+) -> Fault | None:
+    """Why there is no room for the order should it stay open, or None."""
+    if not _may_stay(command, conditions):
+        return None
+    if len(account.orders) >= venue.max_open_orders:
+        return (RejectReason.EXCEEDS_LIMIT, "account")
+    if conditions is None or not conditions.waits:
+        return room_fault(book, command.side, command.price_ticks)
+    if conditions.waits == Waits.UNCROSS and len(book.uncrossing) >= book.max_level_orders:
+        # The market orders of a call phase stand at one price too.
+        return (RejectReason.LEVEL_FULL, "instrument")
+    return None
 
 
 def _may_stay(command: NewOrder, conditions: OrderConditions | None) -> bool:

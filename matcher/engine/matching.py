@@ -51,8 +51,8 @@ def enter_limit(
             if order.order_id != seq and not order.ended_as:
                 book.end_filled(order)
             return False
-        if bound != limit and other.best >= limit:
-            expire(book, order, seq, RejectReason.PRICE_BAND, events)
+        if other.best >= limit:
+            expire(book, order, seq, _why_stopped(other, bound), events)
             return False
     if time_in_force == _GTC and order.conditions is None:
         own.add(order)
@@ -62,6 +62,9 @@ def enter_limit(
         return False
     if time_in_force == _FOK:
         expire(book, order, seq, RejectReason.FILL_OR_KILL, events)
+        return False
+    if own.count_at(price_ticks) >= book.max_level_orders:
+        expire(book, order, seq, RejectReason.LEVEL_FULL, events)
         return False
     book.rest(order)
     return True
@@ -76,7 +79,7 @@ def enter_market(book: OrderBook, order: Order, seq: int, events: list[Event]) -
     if order.ended_as:
         return
     if order.remaining_lots:
-        expire(book, order, seq, _why_unfilled(book, order.side), events)
+        expire(book, order, seq, _why_unfilled(book, order.side, bound), events)
     elif order.order_id != seq:
         book.end_filled(order)
 
@@ -91,9 +94,10 @@ def enter_quote_market(
     left = match_quote(book, order, quote_amount, bound, seq, events)
     if order.ended_as:
         return
-    if left and (book.asks if order.side == _BUY else book.bids).best < bound:
+    side = book.asks if order.side == _BUY else book.bids
+    if left and (side.best < bound or left >= abs(side.best) * book.notional_per_tick_lot):
         order.ended_as = _EXPIRED
-        events.append(expired(order, seq, _why_unfilled(book, order.side), left))
+        events.append(expired(order, seq, _why_unfilled(book, order.side, bound), left))
         return
     events.append(
         OrderCompleted(
@@ -117,11 +121,15 @@ def expire(
     events.append(expired(order, seq, reason, resting=resting))
 
 
-def _why_unfilled(book: OrderBook, side: int) -> RejectReason:
-    """Why a market order was not filled: nothing is there, or only behind the price band."""
-    if (book.asks if side == _BUY else book.bids).keys:
-        return RejectReason.PRICE_BAND
-    return RejectReason.INSUFFICIENT_LIQUIDITY
+def _why_unfilled(book: OrderBook, side: int, bound: int) -> RejectReason:
+    """Why a market order was not filled: nothing is there, or not for this order."""
+    other = book.asks if side == _BUY else book.bids
+    return _why_stopped(other, bound) if other.keys else RejectReason.INSUFFICIENT_LIQUIDITY
+
+
+def _why_stopped(other: BookSide, bound: int) -> RejectReason:
+    """Why a match down to the key `bound` left lots of a side that the order crosses."""
+    return RejectReason.PRICE_BAND if other.best < bound else RejectReason.TOO_MANY_FILLS
 
 
 def match(book: OrderBook, taker: Order, bound: int, seq: int, events: list[Event]) -> None:
@@ -129,12 +137,14 @@ def match(book: OrderBook, taker: Order, bound: int, seq: int, events: list[Even
 
     Every trade is at the maker's price, makers in priority order. Filled makers leave the
     book and their account's index; `taker.remaining_lots` is what is left, unless an own order
-    ended it (`ended_as`). O(makers filled).
+    ended it (`ended_as`). Stops after `max_fills` makers. O(makers met).
     """
     side = book.asks if taker.side == _BUY else book.bids
     remaining_lots = taker.remaining_lots
     owner = taker.account if taker.prevention else None
-    while remaining_lots and side.best >= bound:
+    for _ in range(book.max_fills):
+        if not remaining_lots or side.best < bound:
+            break
         maker = side.heads[side.best]
         if maker.account is owner:
             prevent(book, taker, maker, seq, events)
@@ -161,13 +171,15 @@ def match_quote(
     """Fill a market order that spends (or, selling, receives) `quote_amount`.
 
     Stops when the rest is worth less than one lot at the next maker's price, of any
-    account, when nothing is left down to the key `bound`, or when an own order ended it;
-    returns the rest. `taker.quantity_lots` becomes the lots filled.
+    account, when nothing is left down to the key `bound`, when an own order ended it, or after
+    `max_fills` makers; returns the rest. `taker.quantity_lots` becomes the lots filled.
     """
     own_first = book.edition == 1
     side = book.asks if taker.side == _BUY else book.bids
     owner = taker.account if taker.prevention else None
-    while side.best >= bound:
+    for _ in range(book.max_fills):
+        if side.best < bound:
+            break
         maker = side.heads[side.best]
         is_own = maker.account is owner
         lot_price = maker.price_ticks * book.notional_per_tick_lot

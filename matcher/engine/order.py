@@ -72,9 +72,10 @@ class Order(Struct, eq=False, gc=False):
     (see `BookSide`), all None while it is not resting.
     `ended_as` is the status of an order that ended with lots left, else zero. `hold_unit` is what
     each open lot holds of its account's money, zero without accounts. `arrival` is the number at
-    which it last took its place, zero for the one that entered it. A plain limit order has no
-    `conditions`. A struct because those are made in C; outside the garbage collector's care because
-    leaving a queue always cuts the links.
+    which it last took its place, zero for the one that entered it. In the first order at a price
+    `behind` counts the others, elsewhere it is zero. A plain limit order has no `conditions`. A
+    struct because those are made in C; outside the garbage collector's care because leaving a queue
+    always cuts the links.
     """
 
     order_id: int
@@ -94,6 +95,7 @@ class Order(Struct, eq=False, gc=False):
     after: Optional["Order"] = None
     ended_as: int = 0
     arrival: int = 0
+    behind: int = 0
 
     @property
     def status(self) -> int:
@@ -154,6 +156,7 @@ class BookSide:
             tail = head
         tail.after = head.before = order
         order.before = tail
+        head.behind += 1
 
     def remove(self, order: Order) -> None:
         """Take an order out of the queue, wherever it stands. O(1), O(log prices) for the last
@@ -176,14 +179,24 @@ class BookSide:
             before.after = None
             head = self.heads[key]
             head.before = None if head is before else before
+            head.behind -= 1
             return
         order.after = None
-        if self.heads[key] is order:
+        head = self.heads[key]
+        if head is order:
             self.heads[key] = after
             after.before = None if after is before else before
+            after.behind = order.behind - 1
+            order.behind = 0
         else:
             before.after = after
             after.before = before
+            head.behind -= 1
+
+    def count_at(self, price_ticks: int) -> int:
+        """The number of orders at a price. O(1)."""
+        head = self.heads.get(price_ticks * self.sign)
+        return 0 if head is None else head.behind + 1
 
     def orders(self) -> Iterator[Order]:
         """Every order in priority order."""
@@ -192,19 +205,3 @@ class BookSide:
             while order is not None:
                 yield order
                 order = order.after
-
-    def lots_within(self, bound: int, wanted_lots: int) -> int:
-        """Open lots at keys of at least `bound`, counted from the best until `wanted_lots`.
-
-        O(orders counted)."""
-        total = 0
-        for key in reversed(self.keys):
-            if key < bound:
-                break
-            order: Order | None = self.heads[key]
-            while order is not None:
-                total += order.remaining_lots
-                if total >= wanted_lots:
-                    return total
-                order = order.after
-        return total

@@ -24,6 +24,8 @@ from crossbook.matcher.engine.conditions import OrderConditions, Waits
 from crossbook.matcher.engine.timers import end_of_day
 from crossbook.matcher.engine.triggers import is_met
 
+_BUY: Final = int(Side.BUY)
+
 SIDES: Final[tuple[int, ...]] = (int(Side.BUY), int(Side.SELL))
 MODES: Final[tuple[int, ...]] = tuple(int(mode) for mode in Prevention)
 """Of self-trade prevention."""
@@ -63,6 +65,14 @@ def terms_fault(book: OrderBook, price_ticks: int, lots: int) -> Fault | None:
         return (RejectReason.MIN_NOTIONAL, "quantity")
     if tick_lots > book.max_tick_lots:
         return (RejectReason.EXCEEDS_LIMIT, "quantity")
+    return None
+
+
+def room_fault(book: OrderBook, side: int, price_ticks: int) -> Fault | None:
+    """Why no order may join the others at this price, or None. O(1)."""
+    own = book.bids if side == _BUY else book.asks
+    if own.count_at(price_ticks) >= book.max_level_orders:
+        return (RejectReason.LEVEL_FULL, "price")
     return None
 
 

@@ -55,6 +55,11 @@ class Timers(Generic[Owner]):
         self._look()
         return owner
 
+    def first(self) -> Owner:
+        """The owner of the timer that is due first."""
+        owner: Owner = self._due.peekitem(0)[1]
+        return owner
+
     def keys(self) -> list[tuple[int, int]]:
         """(time, number) of every timer, soonest first."""
         return list(self._due)

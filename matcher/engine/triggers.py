@@ -38,19 +38,21 @@ def is_met(side: int, order_type: int, trigger_ticks: int, last_price_ticks: int
 class TriggerBook:
     """The waiting orders of one instrument. O(log orders) for each change.
 
-    `price_ticks` is the last price that was compared with them, that of trade `trade_id`.
+    `price_ticks` is the last price that was compared with them, that of trade `trade_id`. `met` are
+    the orders that it elects and that have not run yet, the next one last.
     """
 
-    __slots__ = ("_falling", "_rising", "price_ticks", "trade_id")
+    __slots__ = ("_falling", "_rising", "met", "price_ticks", "trade_id")
 
     def __init__(self, price_ticks: int, trade_id: int) -> None:
         self.price_ticks = price_ticks
         self.trade_id = trade_id
+        self.met: list[Order] = []
         self._rising: SortedDict[tuple[int, int], Order] = SortedDict()
         self._falling: SortedDict[tuple[int, int], Order] = SortedDict()
 
     def __len__(self) -> int:
-        return len(self._rising) + len(self._falling)
+        return len(self._rising) + len(self._falling) + len(self.met)
 
     def add(self, order: Order) -> None:
         """Add a waiting order, behind those of the same trigger."""
@@ -62,23 +64,30 @@ class TriggerBook:
         side, key = self._place(order)
         del side[key]
 
-    def pop_met(self, last_price_ticks: int, trade_id: int) -> list[Order]:
-        """Take out what the price of this trade elects, in the order it is to be run: nearest to
-        the price before first, then by arrival."""
+    def elect(self, last_price_ticks: int, trade_id: int) -> None:
+        """Move what the price of this trade elects to `met`, in the order it is to be run: nearest
+        to the price before first, then by arrival. O(orders met, times their logarithm)."""
+        assert not self.met, "what an earlier price elected has not run"
         before = self.price_ticks or last_price_ticks
         self.price_ticks = last_price_ticks
         self.trade_id = trade_id
-        met: list[tuple[int, int, Order]] = []
+        found: list[tuple[int, int, Order]] = []
         for side, bound in ((self._rising, last_price_ticks), (self._falling, -last_price_ticks)):
             while side and side.peekitem(0)[0][0] <= bound:
                 (trigger, arrived), order = side.popitem(0)
-                met.append((abs(abs(trigger) - before), arrived, order))
-        met.sort(key=lambda each: each[:2])
-        return [order for _, _, order in met]
+                found.append((-abs(abs(trigger) - before), -arrived, order))
+        found.sort(key=lambda each: each[:2])
+        self.met = [order for _, _, order in found]
+
+    def restore_met(self, orders: list[Order]) -> None:
+        """Let these waiting orders be those that an earlier price elected, the next one last."""
+        for order in orders:
+            self.remove(order)
+        self.met = orders
 
     def orders(self) -> Iterator[Order]:
         """Every waiting order, by arrival."""
-        waiting = [*self._rising.values(), *self._falling.values()]
+        waiting = [*self._rising.values(), *self._falling.values(), *self.met]
         return iter(sorted(waiting, key=lambda order: order.arrived))
 
     def _place(self, order: Order) -> tuple["SortedDict[tuple[int, int], Order]", tuple[int, int]]:

@@ -9,12 +9,13 @@ from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument, check_change
 from crossbook.common.keys import Key
 from crossbook.common.messages.commands import AmendOrder
-from crossbook.common.rules import EDITION, Rules
-from crossbook.matcher.engine.book import OrderBook, Timed
+from crossbook.common.rules import EDITION, NO_LIMIT, Rules
+from crossbook.matcher.engine.book import Effort, OrderBook, Timed
 from crossbook.matcher.engine.dedupe import RetryWindow, retry_limits
 from crossbook.matcher.engine.ledger import Ledger
 from crossbook.matcher.engine.order import Account, Order
 from crossbook.matcher.engine.timers import Timers
+from crossbook.matcher.engine.unfinished import AT_ONCE, Unfinished
 
 
 class Venue:
@@ -24,7 +25,10 @@ class Venue:
     is compared with, `transfers` the ids of the latest deposits and withdrawals, oldest first.
     `keys` are the API keys by id, last changed by command `keys_seq`.
     `ledger` is None without accounts. `configured` is what the last configuration named, by
-    instrument id. `is_bounded` while accounts or a limit of open orders restrict new orders.
+    instrument id. `is_limited` while a limit of orders restricts new ones, `is_bounded` while that
+    or accounts do. `max_open_orders` and `max_fills` are those of the rules. `effort` counts the
+    work of dry runs in all books. `doomed` are the orders that an unfinished mass cancel has left,
+    the next one last; empty after a restart.
     """
 
     def __init__(
@@ -46,7 +50,10 @@ class Venue:
         self.rules = Rules()
         self.edition = edition
         self.configured: dict[int, Instrument] = {}
-        self.is_bounded = False
+        self.effort = Effort()
+        self.doomed: list[Order] = []
+        self.max_open_orders = self.max_fills = NO_LIMIT
+        self.is_limited = self.is_bounded = False
         self.configure(instruments, rules, edition)
 
     def configure(
@@ -82,7 +89,7 @@ class Venue:
                 "before they have ended; set it back, or start with another DATA_DIR"
             )
         added = [
-            OrderBook(instrument, self.timers, None)
+            OrderBook(instrument, self.timers, None, self.effort)
             for instrument_id, instrument in wanted.items()
             if instrument_id not in self.books
         ]
@@ -107,10 +114,28 @@ class Venue:
             self.ledger.rules = rules
         if self.ledger is not None:
             self.ledger.edition = self.edition
+        self.max_fills = rules.max_fills or NO_LIMIT
         for book in self.books.values():
-            book.ledger = self.ledger
-            book.edition = self.edition
-        self.is_bounded = rules.accounts or rules.max_open_orders > 0
+            self.set_rules_of(book)
+        self.max_open_orders = rules.max_open_orders or NO_LIMIT
+        self.is_limited = rules.max_open_orders > 0 or rules.max_level_orders > 0
+        self.is_bounded = rules.accounts or self.is_limited
+
+    def set_rules_of(self, book: OrderBook) -> None:
+        """Let the present rules bind a book."""
+        book.ledger = self.ledger
+        book.edition = self.edition
+        book.max_fills = self.max_fills
+        book.max_level_orders = self.rules.max_level_orders or NO_LIMIT
+
+    @property
+    def unfinished(self) -> Unfinished | None:
+        """The rest of an act that the next number goes on with."""
+        if self.timers.due_ns > AT_ONCE:
+            return None
+        owner = self.timers.first()
+        assert isinstance(owner, Unfinished), "something else is due at once"
+        return owner
 
     @property
     def instruments(self) -> list[Instrument]:

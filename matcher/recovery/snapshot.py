@@ -22,6 +22,7 @@ from crossbook.matcher.engine.conditions import OrderConditions
 from crossbook.matcher.engine.dedupe import Body
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.order import Account, BookSide, Order
+from crossbook.matcher.engine.unfinished import AT_ONCE, Unfinished
 
 
 class SavedOrder(Struct, array_like=True, gc=False):
@@ -94,14 +95,21 @@ class SavedEngine(Struct, array_like=True):
     edition: int = 1
 
 
-class SavedEngineWithKeys(SavedEngine, array_like=True):
-    """The same of a venue that has had API keys; without any the bytes end before them."""
+class SavedEngineWithMore(SavedEngine, array_like=True):
+    """The same of a venue that has had API keys, or is in the middle of an act; without these the
+    bytes end before them.
+
+    `elected` are the ids of waiting orders that the last price of an instrument elected and that
+    have not run, the next one last.
+    """
 
     keys: list[Key] = []
     keys_seq: int = 0
+    unfinished: Unfinished | None = None
+    elected: list[tuple[int, list[int]]] = []
 
 
-_decode = msgspec.msgpack.Decoder(SavedEngineWithKeys).decode
+_decode = msgspec.msgpack.Decoder(SavedEngineWithMore).decode
 _PLAIN_FIELDS: Final = 10
 _ARRIVAL: Final = 12
 
@@ -131,10 +139,26 @@ def capture(engine: Engine, arrivals: bool = True) -> bytes:
         list(engine.transfers),
         engine.edition,
     )
-    if not engine.keys_seq:
+    if not engine.keys_seq and engine.unfinished is None:
         return encode(saved)
     facts = msgspec.structs.asdict(saved)
-    return encode(SavedEngineWithKeys(**facts, keys=_keys(engine), keys_seq=engine.keys_seq))
+    return encode(
+        SavedEngineWithMore(
+            **facts,
+            keys=_keys(engine),
+            keys_seq=engine.keys_seq,
+            unfinished=engine.unfinished,
+            elected=_elected(engine),
+        )
+    )
+
+
+def _elected(engine: Engine) -> list[tuple[int, list[int]]]:
+    return [
+        (number, [order.order_id for order in book.triggers.met])
+        for number, book in engine.books.items()
+        if book.triggers is not None and book.triggers.met
+    ]
 
 
 def restore(data: bytes) -> Engine:
@@ -150,7 +174,7 @@ def restore(data: bytes) -> Engine:
         raise msgspec.ValidationError(f"not the snapshot of an engine: {error!r}") from error
 
 
-def _engine(record: SavedEngineWithKeys) -> Engine:
+def _engine(record: SavedEngineWithMore) -> Engine:
     for instrument in record.instruments:
         # Powers of ten with these exponents are computed: altered bytes must not cause huge ones.
         if not 0 <= instrument.base_decimals <= DECIMALS_MAX >= instrument.quote_decimals >= 0:
@@ -169,6 +193,16 @@ def _engine(record: SavedEngineWithKeys) -> Engine:
     open_orders: list[Order] = []
     for book_record in record.books:
         _restore_book(engine, book_record, open_orders)
+    if record.unfinished is not None:
+        if record.unfinished.instrument and record.unfinished.instrument not in engine.books:
+            raise msgspec.ValidationError("an act is unfinished in an instrument that is not there")
+        engine.timers.add(AT_ONCE, record.unfinished.number, record.unfinished)
+    waiting = {order.order_id: order for order in open_orders}
+    for instrument, ids in record.elected:
+        triggers = engine.books[instrument].triggers
+        if triggers is None:
+            raise msgspec.ValidationError("orders are elected where none waits")
+        triggers.restore_met([waiting[order_id] for order_id in ids])
     for order in sorted(open_orders, key=lambda order: order.order_id):
         order.account.add(order)
         conditions = order.conditions
@@ -266,6 +300,8 @@ def state_hash(engine: Engine) -> str:
         state.append(accounts)
     if engine.keys:
         state.append(("keys", _keys(engine)))
+    if engine.unfinished is not None:
+        state.append((engine.unfinished, _elected(engine)))
     return sha256(encode(state)).hexdigest()
 
 

@@ -18,7 +18,7 @@ from crossbook.common.rules import (
 )
 
 FILE = """
-max_open_orders = {orders}
+{limits}
 [assets]
 BTC = 8
 USDT = 2
@@ -37,9 +37,9 @@ max_quantity = "9"
 """
 
 
-def written(folder: Path, opening: str = "", orders: int = 0) -> Path:
+def written(folder: Path, opening: str = "", limits: str = "") -> Path:
     path = folder / "instruments.toml"
-    path.write_text(FILE.format(opening=opening, orders=orders))
+    path.write_text(FILE.format(opening=opening, limits=limits))
     return path
 
 
@@ -64,29 +64,47 @@ def test_the_first_format_was_a_list_of_instruments(count: int) -> None:
 
 
 def test_loaded_rules_equal_those_of_the_file(tmp_path: Path) -> None:
-    path = written(tmp_path, 'USDT = "1.25"\nBTC = "0.00000003"', orders=4)
+    limits = "max_open_orders = 4\nmax_level_orders = 5\nmax_fills = 6"
+    path = written(tmp_path, 'USDT = "1.25"\nBTC = "0.00000003"', limits)
     for accounts in (False, True):
         assert load_rules(path, accounts) == Rules(
-            accounts=accounts, opening=(("USDT", 125), ("BTC", 3)), max_open_orders=4
+            accounts=accounts,
+            opening=(("USDT", 125), ("BTC", 3)),
+            max_open_orders=4,
+            max_level_orders=5,
+            max_fills=6,
         )
-    assert load_rules(written(tmp_path), False) == Rules()
+
+
+def test_a_file_without_limits_has_the_usual_ones_and_rules_recorded_before_had_none(
+    tmp_path: Path,
+) -> None:
+    assert load_rules(written(tmp_path), False) == Rules(
+        max_open_orders=100_000, max_level_orders=100_000, max_fills=65_536
+    )
+    no_limit = written(tmp_path, limits="max_open_orders = 0\nmax_level_orders = 0")
+    assert load_rules(no_limit, False) == Rules(max_fills=65_536)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode([True, []]), type=Rules) == Rules(True)
 
 
 @pytest.mark.parametrize(
-    ("opening", "orders", "words"),
+    ("opening", "limits", "words"),
     [
-        ('ETH = "1"', 0, "opening: ETH has no decimals"),
-        ('USDT = "1.234"', 0, "opening: USDT"),
-        ('USDT = "x"', 0, "opening: USDT"),
-        (f'BTC = "{(BALANCE_MAX + 1) // 10**8}.{(BALANCE_MAX + 1) % 10**8:08d}"', 0, "more than"),
-        ("", -1, "max_open_orders may not be negative"),
+        ('ETH = "1"', "", "opening: ETH has no decimals"),
+        ('USDT = "1.234"', "", "opening: USDT"),
+        ('USDT = "x"', "", "opening: USDT"),
+        (f'BTC = "{(BALANCE_MAX + 1) // 10**8}.{(BALANCE_MAX + 1) % 10**8:08d}"', "", "more than"),
+        ("", "max_open_orders = -1", "max_open_orders may not be negative, not -1"),
+        ("", "max_level_orders = -2", "max_level_orders may not be negative, not -2"),
+        ("", "max_fills = 0", "max_fills must be 1 to 65536, not 0"),
+        ("", "max_fills = 65537", "max_fills must be 1 to 65536, not 65537"),
     ],
 )
 def test_rules_that_cannot_hold_are_refused(
-    tmp_path: Path, opening: str, orders: int, words: str
+    tmp_path: Path, opening: str, limits: str, words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        load_rules(written(tmp_path, opening, orders), False)
+        load_rules(written(tmp_path, opening, limits), False)
 
 
 def test_the_largest_opening_balance_is_taken(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """`python -m tests.golden.make DIR`: a small journal of the current format, from a seed.
 
-Run it once for a new format version, with `tests/golden/v<version>` as the directory, and never
-again: what an earlier program wrote is what later ones must read. A directory whose name ends with
-`-keys` gets the acts of administrators on API keys instead.
+Run it once for a new format version or edition of the rules, with
+`tests/golden/v<version>-edition<edition>` as the directory, and never again: what an earlier
+program wrote is what later ones must read. A directory whose name ends with `-keys` gets the acts
+of administrators on API keys instead.
 """
 
 import sys
@@ -33,7 +34,7 @@ from tests.properties.key_acts import key_acts
 from tests.properties.market import INSTRUMENTS, rules_of
 
 KEYS_SUFFIX: Final = "-keys"
-SEED: Final = 20_261_145
+SEED: Final = 20_261_177
 INCARNATION: Final = 1_767_225_600_000_000_000
 COMMANDS: Final = 2_000
 SEGMENT_BYTES: Final = 64 * 1024
@@ -70,6 +71,8 @@ def _write(
         if rng.random() < 0.2:
             half = rng.randrange(len(waiting) + 1)
             made.apply([encode(part) for part in (waiting[:half], waiting[half:]) if part], time_ns)
+            while made.has_more:
+                made.apply([], time_ns)
             waiting = []
             if engine.seq >= snapshot_at and not store.names():
                 store.save(engine, journal.incarnation, made.time_ns)

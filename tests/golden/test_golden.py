@@ -21,6 +21,8 @@ from tests.golden.make import EXPECTED, KEYS_SUFFIX
 from tests.properties.faulty import MeetsOwnOrdersWhenSpent, RoundsTheMiddleDown
 from tests.simulation.fake_disk import FakeDisk
 
+CURRENT = Path(__file__).parent / f"v{VERSION}-edition{EDITION}"
+WITH_KEYS = Path(__file__).parent / f"v{VERSION}{KEYS_SUFFIX}"
 VERSIONS = sorted(Path(__file__).parent.glob("v*"))
 versions = pytest.mark.parametrize("directory", VERSIONS, ids=lambda directory: directory.name)
 
@@ -40,8 +42,8 @@ def copy_of(directory: Path) -> FakeDisk:
     return disk
 
 
-def test_the_current_format_has_a_golden_journal() -> None:
-    assert f"v{VERSION}" in [directory.name for directory in VERSIONS]
+def test_the_current_format_and_edition_have_a_golden_journal() -> None:
+    assert CURRENT in VERSIONS
 
 
 @versions
@@ -76,10 +78,10 @@ def test_a_golden_journal_recovers(directory: Path, with_snapshot: bool) -> None
     assert state_hash(recovered.engine) == expected["state_hash"]
 
 
-@pytest.mark.parametrize("suffix", ["", KEYS_SUFFIX])
-def test_the_current_format_is_written_as_it_was(suffix: str) -> None:
+@pytest.mark.parametrize("directory", [CURRENT, WITH_KEYS], ids=["edition", "keys"])
+def test_the_current_format_is_written_as_it_was(directory: Path) -> None:
     """Any change of the written bytes needs another version number and another golden journal."""
-    golden = copy_of(Path(__file__).parent / f"v{VERSION}{suffix}")
+    golden = copy_of(directory)
     names = [name for name in golden.names() if name.endswith(SUFFIX)]
     header, _ = decode_header(golden.read(names[0]))
     source = Journal.open(golden, 0, b"", 0, read_only=True)
@@ -105,7 +107,7 @@ def test_the_current_golden_journals_hold_every_event() -> None:
 def test_the_current_golden_journal_contains_cases_the_first_edition_decided_otherwise(
     fault: type[Engine],
 ) -> None:
-    golden = copy_of(Path(__file__).parent / f"v{VERSION}")
+    golden = copy_of(CURRENT)
     source = Journal.open(golden, 0, b"", 0, read_only=True)
     header, _ = decode_header(golden.read(source.segment_names[0]))
     in_force = decode_configuration(header.configuration)

@@ -27,7 +27,7 @@ from crossbook.common.messages.events import (
 from crossbook.common.rules import BALANCE_MAX
 from crossbook.common.types import InstrumentState, RejectReason, Side
 from tests.model.auction import uncross_price
-from tests.model.market import Market
+from tests.model.market import Market, Steps
 from tests.model.orders import ModelOrder, Refusal, fee
 
 UNSUPPORTED = RejectReason.UNSUPPORTED_COMBINATION
@@ -46,31 +46,45 @@ class Administration:
     def advance(self, time_ns: int) -> list[Event]:
         """Do everything due by a time, in order of time and number."""
         market = self.market
-        due: list[tuple[int, int, str, int]] = []
-        due += [
-            (order.expire_ns, order.order_id, "order", order.order_id)
-            for order in market.open
-            if order.expire_ns
-        ]
-        due += [(*when, "account", account) for account, when in self.deadlines.items()]
-        due += [(*when, "halt", instrument) for instrument, when in self.halts.items()]
-        due = sorted(each for each in due if each[0] <= time_ns)
-        if not due:
+        if market.rest is None and not self._due(time_ns):
             return []
         market.seq += 1
         market.events = [TimeAdvanced(market.seq, time_ns)]
-        for _, _, kind, number in due:
+        if market.rest is not None:
+            act, market.rest = market.rest, None
+            market.begin(act)
+        while not market.is_full and (due := self._due(time_ns)):
+            _, _, kind, number = due[0]
             if kind == "order":
                 for order in [o for o in market.open if o.order_id == number]:
                     market.expire(order, RejectReason.EXPIRE_TIME)
             elif kind == "account":
-                del self.deadlines[number]
-                mine = [order for order in market.open if order.account == number]
-                for order in sorted(mine, key=lambda order: order.order_id):
-                    market.cancel(order, 0, 0, RejectReason.CANCEL_AFTER)
+                self._end_deadline(number)
             else:
                 self._end_halt(number)
         return market.events
+
+    def _due(self, time_ns: int) -> list[tuple[int, int, str, int]]:
+        """Everything that is due, in order of time and number."""
+        due: list[tuple[int, int, str, int]] = []
+        due += [
+            (order.expire_ns, order.order_id, "order", order.order_id)
+            for order in self.market.open
+            if order.expire_ns
+        ]
+        due += [(*when, "account", account) for account, when in self.deadlines.items()]
+        due += [(*when, "halt", instrument) for instrument, when in self.halts.items()]
+        return sorted(each for each in due if each[0] <= time_ns)
+
+    def _end_deadline(self, account: int) -> None:
+        """Cancel the orders of an account; while some are left its deadline stays."""
+        market = self.market
+        mine = [order for order in market.open if order.account == account]
+        for order in sorted(mine, key=lambda order: order.order_id):
+            if market.is_full:
+                return
+            market.cancel(order, 0, 0, RejectReason.CANCEL_AFTER)
+        del self.deadlines[account]
 
     def _end_halt(self, instrument: int) -> None:
         market = self.market
@@ -81,7 +95,7 @@ class Administration:
         market.events.append(
             InstrumentStateChanged(market.seq, 0, 0, instrument, market.states[instrument])
         )
-        market.elect(instrument)
+        market.begin(market.elect(instrument))
 
     def _is_crossed(self, instrument: int) -> bool:
         """Whether orders stand against each other, or market orders wait."""
@@ -170,7 +184,7 @@ class Administration:
                 command.until_ns,
             )
         )  # fmt: skip
-        market.elect(instrument)
+        market.begin(market.elect(instrument))
         return None
 
     def uncross(self, command: Uncross) -> Refusal | None:
@@ -191,9 +205,10 @@ class Administration:
             ]
             price, lots, surplus = uncross_price(orders, market.last_prices[instrument])
             poor = self._cannot_pay(instrument, price)
-            if poor is None:
+            if not poor:
                 break
-            market.expire(poor, RejectReason.INSUFFICIENT_BALANCE)
+            for order in poor:
+                market.expire(order, RejectReason.INSUFFICIENT_BALANCE)
         market.events.insert(
             answer_at,
             AuctionUncrossed(
@@ -201,36 +216,50 @@ class Administration:
                 instrument=instrument, price_ticks=price, quantity_lots=lots, surplus_lots=surplus,
             ),
         )  # fmt: skip
-        self._match_at(instrument, price, lots)
-        for order in self._gathered(instrument):
-            market.expire(order, RejectReason.INSUFFICIENT_LIQUIDITY)
-        self.halts.pop(instrument, None)
-        market.states[instrument] = command.state
-        market.events.append(InstrumentStateChanged(market.seq, 0, 0, instrument, command.state))
-        market.elect(instrument)
+        market.begin(self._end_call(instrument, price, lots, command.state))
         return None
 
-    def _cannot_pay(self, instrument: int, price: int) -> ModelOrder | None:
+    def _end_call(self, instrument: int, price: int, lots: int, state: int) -> Steps:
+        """Trade at one price, end the rest of market orders, enter a state."""
+        market = self.market
+        yield from self._match_at(instrument, price, lots)
+        for order in self._gathered(instrument):
+            yield
+            market.expire(order, RejectReason.INSUFFICIENT_LIQUIDITY)
+        self.halts.pop(instrument, None)
+        market.states[instrument] = state
+        market.events.append(InstrumentStateChanged(market.seq, 0, 0, instrument, state))
+        yield from market.elect(instrument)
+
+    def _cannot_pay(self, instrument: int, price: int) -> list[ModelOrder]:
+        """The market orders that their accounts cannot pay, one after the other, at a price: one
+        that cannot be paid leaves what it holds to the later ones."""
         market = self.market
         if not market.money.rules.accounts:
-            return None
+            return []
         definition = market.instruments[instrument]
         unit = price * definition.notional_per_tick_lot
-        promised: dict[int, int] = {}
+        money: dict[int, int] = {}
+        poor = []
         for order in self._gathered(instrument):
             if order.side == Side.SELL:
                 continue
-            promised.setdefault(order.account, 0)
-            promised[order.account] += order.remaining_lots * (unit - order.held_per_lot)
-            free = market.money.free(order.account, definition.quote, market.open)
-            if promised[order.account] > free:
-                return order
-        return None
+            account = order.account
+            if account not in money:
+                money[account] = market.money.free(account, definition.quote, market.open)
+            rest = money[account] + order.remaining_lots * order.held_per_lot
+            if order.remaining_lots * unit > rest:
+                poor.append(order)
+            else:
+                rest -= order.remaining_lots * unit
+            money[account] = rest
+        return poor
 
-    def _match_at(self, instrument: int, price: int, lots: int) -> None:
+    def _match_at(self, instrument: int, price: int, lots: int) -> Steps:
         """Give `lots` to the first buyers and the first sellers, one pair after the other."""
         market = self.market
         while lots:
+            yield
             pair = []
             for side in (Side.BUY, Side.SELL):
                 gathered = [o for o in self._gathered(instrument) if o.side == side]

@@ -1,6 +1,8 @@
 """The fate of the orders of the obvious matcher after they are accepted."""
 
+from collections.abc import Iterator
 from dataclasses import replace as copy_of
+from typing import Final
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import Instructions, NewOrder
@@ -28,12 +30,21 @@ from crossbook.common.types import (
 from tests.model.money import Money
 from tests.model.orders import ModelOrder, band, fee
 
+ANY_NUMBER: Final = 10**9
+"""What zero means in a rule."""
+
+Steps = Iterator[None]
+"""An act that comes here before each of its steps."""
+
 
 class Market:
     """All open orders by arrival, and the events of their trades. `own_fees` are (maker, taker)
-    rates by (account, instrument)."""
+    rates by (account, instrument). `rest` is an act that goes on under the next number."""
 
     def __init__(self, instruments: list[Instrument], rules: Rules) -> None:
+        self.max_fills = rules.max_fills or ANY_NUMBER
+        self.max_level_orders = rules.max_level_orders or ANY_NUMBER
+        self.rest: Steps | None = None
         self.instruments = {instrument.id: instrument for instrument in instruments}
         self.open: list[ModelOrder] = []
         self.events: list[Event] = []
@@ -48,10 +59,34 @@ class Market:
     def copy(self, instrument: int) -> "Market":
         """A copy with the orders of one instrument, for a trial."""
         other = Market([self.instruments[instrument]], Rules())
+        other.max_fills = self.max_fills
         other.open = [copy_of(order) for order in self.open if order.instrument == instrument]
         other.last_prices[instrument] = self.last_prices[instrument]
         other.states[instrument] = self.states[instrument]
         return other
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the present number has as many events as it may."""
+        return len(self.events) > self.max_fills
+
+    def begin(self, act: Steps) -> None:
+        """Do an act, as much of it as the present number has room for."""
+        assert self.rest is None, "another act has not ended"
+        for _ in act:
+            if self.is_full:
+                self.rest = act
+                return
+
+    def is_level_full(self, order: ModelOrder) -> bool:
+        """Whether no other order may join those at the price of an order."""
+        there = [
+            each
+            for each in self.open
+            if (each.instrument, each.side, each.price_ticks, each.waits_for)
+            == (order.instrument, order.side, order.price_ticks, "")
+        ]
+        return len(there) >= self.max_level_orders
 
     def by_priority(self, instrument: int, side: int) -> list[ModelOrder]:
         """Resting orders of one side, the next to trade first."""
@@ -144,8 +179,11 @@ class Market:
             self._trade(order, reachable)
             if order.status == OrderStatus.EXPIRED_IN_MATCH or not order.remaining_lots:
                 return
-            if self.makers(order):
-                self.expire(order, RejectReason.PRICE_BAND)
+            left = self.makers(order)
+            if left:
+                met_all = left[0].price_ticks not in reachable
+                why = RejectReason.PRICE_BAND if met_all else RejectReason.TOO_MANY_FILLS
+                self.expire(order, why)
                 return
         if not is_limit:
             self.expire(order, RejectReason.INSUFFICIENT_LIQUIDITY)
@@ -153,6 +191,8 @@ class Market:
             self.expire(order, RejectReason.IMMEDIATE_OR_CANCEL)
         elif tif == TimeInForce.FOK:
             self.expire(order, RejectReason.FILL_OR_KILL)
+        elif self.is_level_full(order):
+            self.expire(order, RejectReason.LEVEL_FULL)
         else:
             order.show_next_slice()
             self.open.append(order)
@@ -169,9 +209,9 @@ class Market:
         return taker.filled_lots == order.total_lots
 
     def _trade(self, taker: ModelOrder, prices: set[int]) -> None:
-        while taker.remaining_lots:
+        for _ in range(self.max_fills):
             makers = [maker for maker in self.makers(taker) if maker.price_ticks in prices]
-            if not makers:
+            if not makers or not taker.remaining_lots:
                 return
             maker = makers[0]
             if taker.prevention and maker.account == taker.account:
@@ -188,12 +228,17 @@ class Market:
         left = quote_amount
         taker.total_lots = 0
         prices = self._reach(taker)
+        makers_met = 0
         while makers := [maker for maker in self.makers(taker) if maker.price_ticks in prices]:
             maker = makers[0]
             one_lot = maker.price_ticks * unit
             if left < one_lot:
                 self._complete(taker, left)
                 return
+            if makers_met == self.max_fills:
+                self.expire(taker, RejectReason.TOO_MANY_FILLS, left)
+                return
+            makers_met += 1
             if taker.prevention and maker.account == taker.account:
                 self._prevent(taker, maker, left)
                 if taker.status == OrderStatus.EXPIRED_IN_MATCH:
@@ -314,7 +359,7 @@ class Market:
             )
         )  # fmt: skip
 
-    def elect(self, instrument: int) -> None:
+    def elect(self, instrument: int) -> Steps:
         """Run the orders that the last price elects, round after round."""
         while self.states[instrument] == InstrumentState.OPEN:
             last = self.last_prices[instrument]
@@ -328,11 +373,11 @@ class Market:
                 return
             met.sort(key=lambda order: (abs(order.trigger_ticks - before), order.arrival))
             for order in met:
+                yield
                 self.open.remove(order)
-            for order in met:
-                self._trigger(order, met[met.index(order) + 1 :])
+                self._trigger(order)
 
-    def _trigger(self, order: ModelOrder, not_yet: list[ModelOrder]) -> None:
+    def _trigger(self, order: ModelOrder) -> None:
         order.waits_for = ""
         order.arrival = self.seq
         self.events.append(
@@ -350,11 +395,17 @@ class Market:
             trial.come_in(copy_of(order))
             asset = self.instruments[order.instrument].quote
             # Elected orders that wait for their turn keep their holds.
-            free = self.money.free(order.account, asset, self.open + not_yet)
+            free = self.money.free(order.account, asset, self.open)
             if trial.turnover() > free:
                 self.expire(order, RejectReason.INSUFFICIENT_BALANCE)
                 return
         self.come_in(order)
+
+    def cancel_all(self, orders: list[ModelOrder], reason: int) -> Steps:
+        """End open orders one after the other."""
+        for order in orders:
+            yield
+            self.cancel(order, 0, 0, reason)
 
     def cancel(self, order: ModelOrder, gateway: int, request: int, reason: int = 0) -> None:
         """End an open order on request."""

@@ -97,6 +97,8 @@ class ReferenceMatcher:
         due = self.admin.advance(time_ns)
         if isinstance(command, AdvanceTime):
             return due
+        while more := self.admin.advance(time_ns):
+            due = due + more
         if command.gateway:
             if not follows(self.last_requests.get(command.gateway, 0), command.request_seq):
                 return due
@@ -215,7 +217,7 @@ class ReferenceMatcher:
             market.spend(order, command.quote_amount)
         else:
             market.come_in(order)
-        market.elect(order.instrument)
+        market.begin(market.elect(order.instrument))
 
     def _order_of(self, command: NewOrder, time_ns: int) -> ModelOrder:
         terms = command.instructions
@@ -284,6 +286,13 @@ class ReferenceMatcher:
         mine = [each for each in self.open if each.account == command.account]
         if most and stays and len(mine) >= most:
             return RejectReason.EXCEEDS_LIMIT, "account"
+        if order.waits_for == "uncross":
+            gathered = [o for o in self.open if o.waits_for and o.instrument == order.instrument]
+            gathered = [o for o in gathered if o.waits_for == "uncross"]
+            if len(gathered) >= self.market.max_level_orders:
+                return RejectReason.LEVEL_FULL, "instrument"
+        elif stays and not order.waits_for and self.market.is_level_full(order):
+            return RejectReason.LEVEL_FULL, "price"
         if not self.rules.accounts:
             return None
         asset, need = self.market.need(order, command.quote_amount)
@@ -349,7 +358,7 @@ class ReferenceMatcher:
             market.open.append(order)
         else:
             market.come_in(order, again=True)
-            market.elect(order.instrument)
+            market.begin(market.elect(order.instrument))
 
     def _refusal_of_amend(
         self, command: AmendOrder, order: ModelOrder, wanted: ModelOrder
@@ -384,6 +393,8 @@ class ReferenceMatcher:
         moved = wanted.price_ticks != order.price_ticks
         if resting_only and moved and takes and state != InstrumentState.AUCTION:
             return RejectReason.POST_ONLY_WOULD_TAKE, "price"
+        if moved and not order.waits_for and market.is_level_full(wanted):
+            return RejectReason.LEVEL_FULL, "price"
         if order.held_per_lot:
             asset = market.money.asset_of(order, instrument)
             others = [each for each in self.open if each is not order]
@@ -416,8 +427,7 @@ class ReferenceMatcher:
                 count=len(gone),
             )
         )  # fmt: skip
-        for order in gone:
-            self.market.cancel(order, 0, 0, command.reason)
+        self.market.begin(self.market.cancel_all(gone, command.reason))
 
     def _find(self, command: CancelOrder | AmendOrder) -> ModelOrder | None:
         for order in self.open:

@@ -3,6 +3,8 @@ and in every other seed accounts that run out of money."""
 
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from crossbook.common.instruments import MAX_NOTIONAL, Instrument
 from crossbook.common.rules import Rules
 from crossbook.matcher.engine.dedupe import RetryWindow
@@ -61,9 +63,15 @@ FUNDED: Final = Rules(
 UNFUNDED: Final = Rules()
 
 
+LIMITS: Final = ((0, 0), (8, 7), (4, 2))
+"""Most orders at a price, and most makers that an order meets; zero is no limit."""
+
+
 def rules_of(seed: int) -> Rules:
-    """The rules of a seed: every other seed keeps accounts."""
-    return FUNDED if seed % 2 else UNFUNDED
+    """The rules of a seed: every other seed keeps accounts, two of three have tight limits."""
+    level_orders, fills = LIMITS[seed % len(LIMITS)]
+    rules = FUNDED if seed % 2 else UNFUNDED
+    return replace(rules, max_level_orders=level_orders, max_fills=fills)
 
 
 def retry_window(more: int = 0) -> RetryWindow:

@@ -68,6 +68,8 @@ class StreamChecker:
         self._own_fees: dict[tuple[int, int], tuple[int, int]] = {}
         self._incoming: CheckedOrder | None = None
         self._uncross_lots = -1
+        self._uncrossing = 0
+        self._mass_cancel: tuple[OrdersMassCanceled, list[OrderCanceled]] | None = None
         self._seq = 0
 
     def read(self, events: list[Event]) -> None:
@@ -79,16 +81,15 @@ class StreamChecker:
             assert event.seq == self._seq, f"expected seq {self._seq}: {event}"
         assert isinstance(answer, ANSWERS), f"not an answer: {answer}"
         assert not isinstance(answer, LONELY) or len(events) == 1, f"one event only: {events}"
-        self._uncross_lots = -1
+        goes_on = self._uncross_lots != -1 or self._mass_cancel is not None
+        assert not goes_on or isinstance(answer, TimeAdvanced), f"an act goes on first: {answer}"
         for place, event in enumerate(events):
             assert not place or not isinstance(event, ANSWERS) or self._may_follow(answer, event), (
                 f"an answer cannot follow: {event}"
             )
             self._apply(event)
         self._rest()
-        if isinstance(answer, OrdersMassCanceled):
-            self._check_mass_cancel(answer, events[1:])
-        assert self._uncross_lots in (-1, 0), f"{self._uncross_lots} lots did not uncross"
+        self._check_mass_cancel(answer, events[1:])
         for instrument, book in self.books.items():
             bid, ask = book.depth.best(Side.BUY)[0], book.depth.best(Side.SELL)[0]
             trades = self._states[instrument] in (InstrumentState.OPEN, InstrumentState.POST_ONLY)
@@ -180,10 +181,13 @@ class StreamChecker:
             self._trade_ids[number] = self._last_prices[number] = 0
             self._states[number] = InstrumentState.OPEN
         elif isinstance(event, InstrumentStateChanged):
+            if event.instrument == self._uncrossing:
+                assert self._uncross_lots == 0, f"{self._uncross_lots} lots did not uncross"
+                self._uncross_lots, self._uncrossing = -1, 0
             self._states[event.instrument] = event.state
             self._untils[event.instrument] = event.until_ns
         elif isinstance(event, AuctionUncrossed):
-            self._uncross_lots = event.quantity_lots
+            self._uncross_lots, self._uncrossing = event.quantity_lots, event.instrument
         elif isinstance(event, FeesChanged):
             owner = (event.account, event.instrument)
             self._own_fees.pop(owner, None)
@@ -279,10 +283,22 @@ class StreamChecker:
         assert answer.filled_lots == order.filled_lots, f"filled lots: {answer}"
         assert answer.remaining_lots == order.remaining_lots, f"open lots: {answer}"
 
-    def _check_mass_cancel(self, answer: OrdersMassCanceled, rest: list[Event]) -> None:
+    def _check_mass_cancel(self, answer: Event, rest: list[Event]) -> None:
+        """All that a mass cancel counts ends, under its number and the next ones."""
+        if isinstance(answer, OrdersMassCanceled):
+            self._mass_cancel = (answer, [])
+        if self._mass_cancel is None:
+            return
+        act, found = self._mass_cancel
+        more = [event for event in rest if isinstance(event, OrderCanceled)]
+        found += more[: act.count - len(found)]
+        if len(found) == act.count:
+            self._mass_cancel = None
+            self._check_canceled(act, found)
+
+    def _check_canceled(self, answer: OrdersMassCanceled, canceled: list[OrderCanceled]) -> None:
         ids = []
-        for event in rest:
-            assert isinstance(event, OrderCanceled), f"only cancels follow: {event}"
+        for event in canceled:
             assert answer.account in (0, event.account), f"another account's order: {event}"
             assert answer.instrument in (0, event.instrument), f"another instrument: {event}"
             assert answer.side in (0, event.side), f"another side: {event}"

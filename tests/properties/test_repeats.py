@@ -51,9 +51,8 @@ def test_the_random_commands_hold_every_kind_of_repeat() -> None:
         last: dict[int, int] = {}
         entered: dict[int, NewOrder] = {}
         for _, command, all_events in generator.steps(COMMANDS):
-            due = all_events and isinstance(all_events[0], TimeAdvanced)
-            due_seq = all_events[0].seq if due else 0
-            events = [event for event in all_events if event.seq != due_seq]
+            due_seqs = [event.seq for event in all_events if isinstance(event, TimeAdvanced)]
+            events = [event for event in all_events if event.seq not in due_seqs]
             before = last.get(command.gateway, 0)
             if command.gateway > 0:
                 turns[_turn(before, command.request_seq, bool(events))] += 1

@@ -8,6 +8,7 @@ from crossbook.matcher.engine.book import OrderBook
 from crossbook.matcher.engine.conditions import Waits
 from crossbook.matcher.engine.order import NOTHING, BookSide, Order
 from crossbook.matcher.engine.triggers import is_met
+from crossbook.matcher.engine.unfinished import AT_ONCE
 from crossbook.matcher.engine.venue import Venue
 
 
@@ -16,7 +17,7 @@ def check(venue: Venue) -> None:
     open_orders: dict[int, Order] = {}
     for book in venue.books.values():
         _check_book(book, open_orders)
-        _check_waiting(book, open_orders)
+        _check_waiting(book, open_orders, venue.unfinished is not None)
     indexed = 0
     for account_id, account in venue.accounts.items():
         assert account.account_id == account_id, f"account {account_id} is filed wrongly"
@@ -66,6 +67,7 @@ def _check_side(side: BookSide, book: OrderBook, resting: dict[int, Order]) -> N
         head = side.heads[key]
         before: Order | None = None
         order: Order | None = head
+        behind = -1
         while order is not None:
             place = f"order {order.order_id} at key {key}"
             assert order.order_id not in resting, f"{place} rests twice"
@@ -79,12 +81,17 @@ def _check_side(side: BookSide, book: OrderBook, resting: dict[int, Order]) -> N
             conditions = order.conditions
             assert conditions is None or not conditions.waits, f"{place} waits"
             resting[order.order_id] = order
+            behind += 1
+            assert order is head or not order.behind, f"{place} counts orders, but is not first"
             before, order = order, order.after
         tail = None if before is head else before
         assert head.before is tail, f"key {key}: the first order does not know the last"
+        assert head.behind == behind, f"key {key}: {behind} are behind, not {head.behind}"
+        limit = book.max_level_orders
+        assert behind < limit, f"key {key}: more orders than {limit}"
 
 
-def _check_waiting(book: OrderBook, open_orders: dict[int, Order]) -> None:
+def _check_waiting(book: OrderBook, open_orders: dict[int, Order], unfinished: bool) -> None:
     waiting = list(book.triggers.orders()) if book.triggers is not None else []
     for order in waiting:
         conditions = order.conditions
@@ -92,7 +99,7 @@ def _check_waiting(book: OrderBook, open_orders: dict[int, Order]) -> None:
         assert conditions is not None, f"{place} waits for nothing"
         assert conditions.waits == Waits.TRIGGER, f"{place} does not know that it waits"
         kind, trigger_ticks = conditions.order_type, conditions.trigger_ticks
-        met = is_met(order.side, kind, trigger_ticks, book.last_price_ticks)
+        met = is_met(order.side, kind, trigger_ticks, book.last_price_ticks) and not unfinished
         assert not met or book.state != InstrumentState.OPEN, f"{place} should have been elected"
     for order_id, order in book.uncrossing.items():
         place = f"market order {order_id}"
@@ -116,6 +123,8 @@ def _check_timers(venue: Venue, open_orders: dict[int, Order]) -> None:
     ]
     expected += [each.deadline for each in venue.accounts.values() if each.deadline is not None]
     expected += [book.until for book in venue.books.values() if book.until is not None]
+    if venue.unfinished is not None:
+        expected.append((AT_ONCE, venue.unfinished.number))
     assert venue.timers.keys() == sorted(expected), "timers are not those of what is open"
 
 

@@ -15,7 +15,7 @@ from crossbook.common.messages.events import Event, EventBatch
 from crossbook.common.messages.feed import MarketState, Snapshot, Ticker
 from crossbook.common.messages.matcher_queries import AccountBalances, BalancesRequest, Orders
 from crossbook.common.process.clock import FakeClock
-from crossbook.common.rules import Rules
+from crossbook.common.rules import NO_RULES, Rules
 from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.render import Renderer
@@ -143,7 +143,7 @@ class RestWorld:
             GATEWAY,
             queue_size,
             SessionTable(100, lambda: next(tokens)),
-            max_open_orders=0 if rules is None else rules.max_open_orders,
+            rules=NO_RULES if rules is None else rules,
         )
         self.desk.in_flight.begin(0)
         self.desk.begin(0)

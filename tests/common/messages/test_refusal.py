@@ -17,7 +17,7 @@ from crossbook.common.messages.commands import (
 )
 from crossbook.common.messages.events import CommandRejected
 from crossbook.common.messages.refusal import refusal_text
-from crossbook.common.rules import BALANCE_MAX
+from crossbook.common.rules import BALANCE_MAX, Rules
 from crossbook.common.types import RejectReason
 
 MARKET = replace(
@@ -76,7 +76,7 @@ def text_of(reason: RejectReason, field: str, command: Command, most: int = 0) -
         field=field,
         client_order_id="mine",
     )
-    return refusal_text(event, command, MARKET, most)
+    return refusal_text(event, command, MARKET, Rules(max_open_orders=most, max_level_orders=most))
 
 
 LIMIT, TICK, LOT = RejectReason.EXCEEDS_LIMIT, RejectReason.BAD_TICK, RejectReason.BAD_LOT
@@ -364,3 +364,14 @@ def test_every_reason_has_a_text_with_any_known_facts(reason: RejectReason, fiel
         )
         assert refusal_text(event, command)
         assert refusal_text(event, command, MARKET)
+
+
+def test_a_full_level_is_named_with_its_price_and_its_limit() -> None:
+    full = RejectReason.LEVEL_FULL
+    orders = "7 orders stand at 50000.00, as many as may stand at one price"
+    assert text_of(full, "price", new(), 7) == orders
+    assert text_of(full, "price", amend(5_000_000), 7) == orders
+    assert text_of(full, "instrument", new(0), 7) == (
+        "7 market orders wait for the uncross, as many as may stand at one price"
+    )
+    assert text_of(full, "price", new()) == "as many orders stand at this price as may"

@@ -14,6 +14,7 @@ from crossbook.common.messages.commands import (
 )
 from crossbook.common.messages.events import CommandRejected
 from crossbook.common.messages.refusal import refusal_text
+from crossbook.common.rules import Rules
 from crossbook.common.types import RejectReason
 from tests.common.messages.test_refusal import LIMIT, LOT, MARKET, SMALL, TICK, amend, new, text_of
 
@@ -204,6 +205,7 @@ def test_without_the_instrument_the_text_is_the_reason_alone() -> None:
         seq=5, gateway=1, request_seq=7, account=3, instrument=1, reason=LIMIT, field="price",
     )  # fmt: skip
     assert refusal_text(event, new()) == "above the limit"
-    assert refusal_text(event, new(), None, 200) == "above the limit"
-    assert refusal_text(replace(event, field="account"), amend(), None, 200) == "above the limit"
+    rules = Rules(max_open_orders=200)
+    assert refusal_text(event, new(), None, rules) == "above the limit"
+    assert refusal_text(replace(event, field="account"), amend(), None, rules) == "above the limit"
     assert refusal_text(replace(event, reason=99, field=""), deposit()) == "refused"

@@ -1,5 +1,7 @@
 """One instrument's queues and levels, without the engine around them."""
 
+from itertools import permutations
+
 import pytest
 
 from crossbook.common.messages.events import Event
@@ -74,14 +76,18 @@ def test_a_price_without_orders_leaves_the_list_wherever_it_is() -> None:
     assert not side.keys
 
 
-def test_lots_within_stops_at_the_bound_and_at_the_limit() -> None:
-    book = OrderBook(BTC)
-    for order_id, (price, lots) in enumerate(((100, 2), (101, 3), (102, 5)), 1):
-        book.asks.add(order(order_id, SELL, price, lots))
-    assert book.asks.lots_within(-101, 100) == 5
-    assert book.asks.lots_within(-99, 100) == 0
-    assert book.asks.lots_within(-102, 4) >= 4
-    assert [book.asks.lots_within(-102, wanted) for wanted in (2, 5, 10, 100)] == [2, 5, 10, 10]
+def test_orders_at_a_price_are_counted_wherever_one_leaves() -> None:
+    for leaving in permutations(range(4)):
+        side = BookSide(-1)
+        orders = [order(number, SELL, 100, 1) for number in (1, 2, 3, 4)]
+        assert side.count_at(100) == 0
+        for resting in orders:
+            side.add(resting)
+        for left, place in zip((3, 2, 1, 0), leaving, strict=True):
+            side.remove(orders[place])
+            assert (side.count_at(100), orders[place].behind) == (left, 0)
+        side.add(orders[0])
+        assert (side.count_at(100), side.count_at(101)) == (1, 0)
 
 
 @pytest.mark.parametrize(

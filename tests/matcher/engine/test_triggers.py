@@ -48,6 +48,15 @@ def test_others_wait_for_a_price_that_falls_to_it(side: int, kind: int) -> None:
     ]  # fmt: skip
 
 
+def elected(waiting: TriggerBook, last: int, trade_id: int) -> list[int]:
+    """The orders that a price elects, in the order they are to run; they have run then."""
+    waiting.elect(last, trade_id)
+    ids = []
+    while waiting.met:
+        ids.append(waiting.met.pop().order_id)
+    return ids
+
+
 @pytest.mark.parametrize(("side", "kind"), [*RISING, *FALLING])
 @pytest.mark.parametrize("last", [99, 100, 101])
 def test_a_price_takes_out_the_levels_it_meets_and_leaves_the_rest(
@@ -57,7 +66,7 @@ def test_a_price_takes_out_the_levels_it_meets_and_leaves_the_rest(
     one = order(1, 100, side, kind)
     waiting.add(one)
     met = is_met(side, kind, 100, last)
-    assert waiting.pop_met(last, 4) == ([one] if met else [])
+    assert elected(waiting, last, 4) == ([1] if met else [])
     assert len(waiting) == (0 if met else 1)
     assert (waiting.price_ticks, waiting.trade_id) == (last, 4)
 
@@ -72,8 +81,8 @@ def test_the_nearest_to_the_price_before_comes_first_then_the_earliest() -> None
     }  # fmt: skip
     for each in reversed(orders.values()):
         waiting.add(each)
-    assert [each.order_id for each in waiting.pop_met(103, 2)] == [2, 3, 4, 1]
-    assert [each.order_id for each in waiting.pop_met(104, 3)] == [5]
+    assert elected(waiting, 103, 2) == [2, 3, 4, 1]
+    assert elected(waiting, 104, 3) == [5]
 
 
 def test_both_ways_are_measured_from_the_price_before() -> None:
@@ -81,14 +90,14 @@ def test_both_ways_are_measured_from_the_price_before() -> None:
     # After a halt the price may be beyond triggers of both ways.
     for number, trigger, side in ((1, 104, SELL), (2, 97, BUY), (3, 99, BUY), (4, 102, SELL)):
         waiting.add(order(number, trigger, side))
-    assert [each.order_id for each in waiting.pop_met(100, 2)] == [3, 4, 2, 1]
+    assert elected(waiting, 100, 2) == [3, 4, 2, 1]
 
 
 def test_without_a_price_before_the_distance_is_to_the_price_itself() -> None:
     waiting = TriggerBook(0, 0)
     for number, trigger in ((1, 90), (2, 99), (3, 95)):
         waiting.add(order(number, trigger))
-    assert [each.order_id for each in waiting.pop_met(100, 1)] == [2, 3, 1]
+    assert elected(waiting, 100, 1) == [2, 3, 1]
 
 
 def test_one_that_is_removed_is_not_elected_and_the_others_are_listed_by_arrival() -> None:
@@ -100,5 +109,15 @@ def test_one_that_is_removed_is_not_elected_and_the_others_are_listed_by_arrival
     assert [each.order_id for each in waiting.orders()] == [2, 3, 4, 1]
     waiting.remove(orders[2])
     assert len(waiting) == 3
-    assert [each.order_id for each in waiting.pop_met(105, 2)] == [4, 1]
+    assert elected(waiting, 105, 2) == [4, 1]
     assert [each.order_id for each in waiting.orders()] == [2]
+
+
+def test_what_a_price_elected_still_waits_until_it_runs() -> None:
+    waiting = TriggerBook(100, 1)
+    orders = [order(1, 105), order(2, 101), order(3, 110)]
+    for each in orders:
+        waiting.add(each)
+    waiting.elect(105, 2)
+    assert [each.order_id for each in waiting.met] == [1, 2]
+    assert (len(waiting), [each.order_id for each in waiting.orders()]) == (3, [1, 2, 3])

@@ -1,0 +1,81 @@
+"""Icebergs of many slices in the book, and FOK orders that cannot fill: a kill costs O(orders).
+
+Measured before: 5,000 icebergs of 100 slices, and a frame of 60 such FOK orders, stopped the venue
+for a minute.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from crossbook.common.messages.commands import Instructions, NewOrder
+from crossbook.common.messages.events import CommandRejected, OrderExpired
+from crossbook.common.rules import Rules
+from crossbook.common.types import OrderType, Prevention, RejectReason, TimeInForce
+from crossbook.matcher.engine.engine import Engine
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, SELL
+
+ICEBERGS = 1_000
+SLICES = 100
+PRICE = 10_000
+RULES = Rules(accounts=True, opening=(("BTC", 10**15), ("USDT", 10**9)), max_fills=65_536)
+
+
+def iceberg(account: int) -> NewOrder:
+    shows = Instructions(display_lots=1)
+    return NewOrder(0, 0, account, BTC.id, SELL, 1, 1, PRICE, SLICES, "", 0, 0, shows)
+
+
+@pytest.fixture(scope="module")
+def venue() -> Iterator[Engine]:
+    engine = Engine([BTC], RULES)
+    for _ in range(ICEBERGS):
+        engine.apply(iceberg(BOB))
+    yield engine
+    assert sum(1 for _ in engine.books[BTC.id].asks.orders()) == ICEBERGS, "nothing was traded"
+
+
+def shortest(engine: Engine, command: NewOrder, seconds: int = 3) -> float:
+    """Processor time of a command, the shortest of several."""
+    times = []
+    for _ in range(seconds):
+        began = time.process_time()
+        engine.apply(command)
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+@pytest.mark.parametrize("lots", [ICEBERGS * SLICES + 1, ICEBERGS * SLICES - 1])
+@pytest.mark.parametrize(
+    "prevention", [Prevention.NONE, Prevention.EXPIRE_TAKER, Prevention.EXPIRE_MAKER]
+)
+def test_a_killed_fok_looks_at_each_iceberg_once(
+    venue: Engine, lots: int, prevention: Prevention
+) -> None:
+    """One that the book could fill, but with more makers than an order may meet, is killed too."""
+    taker = NewOrder(
+        0, 0, BOB + 1, BTC.id, BUY, 1, int(TimeInForce.FOK), PRICE, lots, "", 0, int(prevention)
+    )
+    rich = Engine([BTC], Rules(max_fills=65_536))
+    for _ in range(ICEBERGS):
+        rich.apply(iceberg(BOB))
+    rich.effort.reset()
+    last = rich.apply(taker)[-1]
+    assert isinstance(last, OrderExpired)
+    assert last.reason == RejectReason.FILL_OR_KILL
+    assert rich.effort.makers == ICEBERGS
+    one_order = shortest(rich, iceberg(BOB), 20)
+    assert shortest(rich, taker) < 1_000 * one_order, "as much as a thousand orders cost"
+
+
+def test_a_refused_market_order_looks_at_each_iceberg_once(venue: Engine) -> None:
+    taker = NewOrder(
+        0, 0, ALICE, BTC.id, BUY, int(OrderType.MARKET), int(TimeInForce.IOC), 0,
+        ICEBERGS * SLICES,
+    )  # fmt: skip
+    venue.effort.reset()
+    answer = venue.apply(taker)[0]
+    assert isinstance(answer, CommandRejected)
+    assert answer.reason == RejectReason.INSUFFICIENT_BALANCE
+    assert venue.effort.makers == ICEBERGS
