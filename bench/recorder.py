@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from bench import machine, recovery, workload
 from crossbook.common.messages.codec import decode_events, encode
 from crossbook.common.messages.events import EventBatch, OrderAccepted
+from crossbook.matcher.batch import apply_batch
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.sequencer import apply_batch
 from crossbook.recorder.database import described, open_database
 from crossbook.recorder.digest import EventDigest
 from crossbook.recorder.store import Store, position_of

@@ -7,10 +7,9 @@ batch that `apply` returns may leave the process, because the journal holds it s
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 from msgspec.structs import replace
 
-from crossbook.common.errors import BAD_BYTES
 from crossbook.common.instruments import name_fault
 from crossbook.common.keys import KEY_ID_MAX, without_secret
 from crossbook.common.messages.admin import (
@@ -21,10 +20,10 @@ from crossbook.common.messages.admin import (
     AdminListKeys,
     AdminView,
 )
-from crossbook.common.messages.codec import decode_commands, decode_events, encode
+from crossbook.common.messages.codec import decode_events, encode
 from crossbook.common.messages.commands import Act, AddInstrument, Administer, AdvanceTime
 from crossbook.common.messages.entry import OrderState
-from crossbook.common.messages.events import Event, EventBatch, KeyChanged
+from crossbook.common.messages.events import EventBatch, KeyChanged
 from crossbook.common.messages.matcher_queries import (
     AccountBalances,
     BalancesRequest,
@@ -43,6 +42,7 @@ from crossbook.common.messages.matcher_queries import (
     ResendTooOld,
 )
 from crossbook.common.types import MAX_INT
+from crossbook.matcher.batch import EXPIRY, apply_some
 from crossbook.matcher.engine import queries
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.keys import keys_page
@@ -56,8 +56,7 @@ RESEND_BYTES = 4 * 1024 * 1024
 GROUP_STEPS: Final = 256
 """Batches of one advance that share a sync."""
 
-_ADVANCE_TIME: Final = encode([AdvanceTime()])
-_MOVE_TIME: Final = encode([AdvanceTime(gateway=0)])
+_MOVE: Final = [encode([AdvanceTime(gateway=0)])]
 
 
 class RecordLog(Protocol):
@@ -78,47 +77,12 @@ class RecordLog(Protocol):
         """Records from the one that holds `from_seq` on."""
 
 
-class Applied(Struct, gc=False):
-    """The outcome of a batch of payloads; nothing was applied when `encoded` is empty."""
-
-    first_seq: int
-    last_seq: int
-    encoded: bytes
-    malformed: int
-    events: int
-
-
-def apply_batch(engine: Engine, incarnation: int, payloads: list[bytes], time_ns: int) -> Applied:
-    """Apply every command of these encoded lists, in order, as one batch.
-
-    `encoded` is their `EventBatch`. Payloads that are no list of commands change
-    nothing and are counted.
-    """
-    apply = engine.apply
-    first_seq = engine.seq + 1
-    events: list[Event] = []
-    malformed = 0
-    for payload in payloads:
-        try:
-            commands = decode_commands(payload)
-        except BAD_BYTES:
-            malformed += 1
-            continue
-        for command in commands:
-            events += apply(command, time_ns)
-    last_seq = engine.seq
-    if last_seq < first_seq:
-        return Applied(first_seq, last_seq, b"", malformed, 0)
-    encoded = encode(EventBatch(incarnation, first_seq, last_seq, time_ns, events))
-    return Applied(first_seq, last_seq, encoded, malformed, len(events))
-
-
 class Sequencer:
     """Event batches of one incarnation around an engine, each in the journal before it is returned.
 
     `malformed` counts payloads that were no list of commands; they change nothing. `commands`
     counts those applied, `events` their events, `resent` the resend answers by the
-    place of their batches.
+    place of their batches. Payloads that did not fit into a batch wait for the next `apply`.
     """
 
     def __init__(
@@ -128,6 +92,7 @@ class Sequencer:
         self._journal = journal
         self._resend_buffer = resend_buffer
         self._time_ns = journal.last_time_ns
+        self._waiting: list[bytes] = []
         self.incarnation = journal.incarnation
         self.malformed = 0
         self.commands = 0
@@ -144,26 +109,42 @@ class Sequencer:
         """The time of the last batch or heartbeat."""
         return self._time_ns
 
-    def apply(self, payloads: list[bytes], now_ns: int, *, sync: bool = True) -> bytes | None:
-        """Apply payloads as one batch, journal it, and return its encoded `EventBatch`.
+    @property
+    def has_more(self) -> bool:
+        """Whether payloads, or the rest of an act, wait for the next batch."""
+        return bool(self._waiting) or self._engine.unfinished is not None
+
+    def apply(self, payloads: list[bytes], now_ns: int) -> bytes | None:
+        """Apply waiting payloads and these, as much of them as one batch may hold, journal it, and
+        return its encoded `EventBatch`; the others wait.
 
         None when nothing was applied (repeats, bad bytes). The batch's time is `now_ns`, but
         never earlier than that of the batch before. Raises `JournalFailed`: then nothing of it
-        may leave this process. Without `sync` it may leave once a later batch is synced.
+        may leave this process.
         """
+        if self._waiting:
+            payloads = self._waiting + payloads
+        encoded, self._waiting = self._apply(payloads, now_ns)
+        return encoded
+
+    def _apply(
+        self, payloads: list[bytes], now_ns: int, *, sync: bool = True
+    ) -> tuple[bytes | None, list[bytes]]:
+        """One batch of these payloads, and those that did not fit. Without `sync` the batch may
+        leave once a later one is synced."""
         self._time_ns = time_ns = max(self._time_ns, now_ns)
-        applied = apply_batch(self._engine, self.incarnation, payloads, time_ns)
+        applied = apply_some(self._engine, self.incarnation, payloads, time_ns)
         self.malformed += applied.malformed
         self.commands += max(0, applied.last_seq - applied.first_seq + 1)
         self.events += applied.events
         encoded = applied.encoded
         if not encoded:
-            return None
+            return None, applied.rest
         first_seq, last_seq = applied.first_seq, applied.last_seq
-        record = Record(first_seq, last_seq, time_ns, payloads, encoded)
+        record = Record(first_seq, last_seq, time_ns, applied.payloads, encoded)
         self._journal.append(record, sync=sync)
         self._resend_buffer.append(first_seq, last_seq, encoded)
-        return encoded
+        return encoded, applied.rest
 
     def is_due(self, now_ns: int) -> bool:
         """Whether a timer is due: see `let_expire`."""
@@ -175,8 +156,9 @@ class Sequencer:
         return self._engine.next_due_ns
 
     def let_expire(self, now_ns: int) -> bytes | None:
-        """Run the timers that are due although no command arrived, as a batch of its own."""
-        return self.apply([_ADVANCE_TIME], now_ns)
+        """Run the timers that are due although no command arrived, or as many as one number may
+        end, as a batch of its own."""
+        return self._apply(EXPIRY, now_ns)[0]
 
     def advance(self, to_ns: int, steps_max: int) -> Iterator[list[bytes]]:
         """Run every timer up to `to_ns` at its own time, in order, each time as a batch of its own;
@@ -189,9 +171,9 @@ class Sequencer:
         group: list[bytes] = []
         for step in range(1, steps_max + 1):
             due_ns = self.next_due_ns
-            step_ns, payload = (due_ns, _ADVANCE_TIME) if due_ns <= to_ns else (to_ns, _MOVE_TIME)
+            step_ns, payloads = (due_ns, EXPIRY) if due_ns <= to_ns else (to_ns, _MOVE)
             is_last = step_ns >= to_ns or step == steps_max or len(group) + 1 == GROUP_STEPS
-            batch = self.apply([payload], step_ns, sync=is_last)
+            batch, _ = self._apply(payloads, step_ns, sync=is_last)
             assert batch is not None, "what is due happens, and a move is always applied"
             group.append(batch)
             if is_last:
@@ -203,7 +185,8 @@ class Sequencer:
     def administer(
         self, request: AdminAct | AdminInspect | AdminListKeys, now_ns: int
     ) -> tuple[bytes | None, AdminDone | AdminView | AdminKeys]:
-        """Apply an administrator's act or answer a query.
+        """Apply an administrator's act or answer a query. While something is due, call
+        `let_expire` first.
 
         Returns the encoded batch, if anything was applied, and the answer, which has no secret.
         Raises what `apply` raises.
@@ -215,7 +198,8 @@ class Sequencer:
         act = _named(replace(request.command, gateway=0, request_seq=0))
         by = request.requested_by[:KEY_ID_MAX]
         command = Administer(0, 0, act.account, act.instrument, by, act)
-        batch = self.apply([encode([command])], now_ns)
+        batch, rest = self._apply([encode([command])], now_ns)
+        assert not rest, "something is due"
         assert batch is not None, "a command of gateway zero is applied"
         events = [each for each in decode_events(batch).events if each.seq == self.seq]
         answer = events[0]

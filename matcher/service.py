@@ -129,11 +129,18 @@ class MatcherService:
                 wake_at = min(wake_at, sync_at)
             if self._sequencer.next_due_ns < NEVER:
                 wake_at = min(wake_at, now_ns + self._let_expire())
-            for waiting, _ in poller.poll(max(0, (wake_at - now_ns) // 1_000_000 + 1)):
-                if waiting is commands:
-                    self._receive_commands()
-                elif waiting is self._queries:
+            wait_ms = max(0, (wake_at - now_ns) // 1_000_000 + 1)
+            if self._sequencer.has_more:
+                wait_ms = 0
+                self._apply([], now_ns)
+            for waiting, _ in poller.poll(wait_ms):
+                if waiting is self._queries:
                     self._answer_queries()
+                elif self._sequencer.has_more:
+                    # Those that wait come first; the socket holds the others.
+                    continue
+                elif waiting is commands:
+                    self._receive_commands()
                 else:
                     self._receive_acts()
             self._snapshotter.tick()
@@ -196,6 +203,10 @@ class MatcherService:
             logger().debug("time_advanced", to_ns=request.to_ns, answer=repr(moved))
             return moved
         now_ns = keeper.now_ns()
+        while self._sequencer.is_due(now_ns):
+            batch = self._sequencer.let_expire(now_ns)
+            if batch is not None:
+                self._events.send(batch)
         batch, reply = self._sequencer.administer(request, now_ns)
         if batch is not None:
             self._events.send(batch)
@@ -213,9 +224,13 @@ class MatcherService:
 
     def _receive_commands(self) -> None:
         began_ns = self._clock.monotonic_ns()
-        before = self._sequencer.seq
         payloads = drained(self._commands, DRAIN_MAX)
         reached("matcher.received")
+        self._apply(payloads, began_ns)
+
+    def _apply(self, payloads: list[bytes], began_ns: int) -> None:
+        """Apply one batch of what waits and these, and send its events."""
+        before = self._sequencer.seq
         malformed = self._sequencer.malformed
         batch = self._sequencer.apply(payloads, self._timekeeper.now_ns())
         if batch is not None:

@@ -34,6 +34,7 @@ from crossbook.common.process.crash_points import reached
 from crossbook.common.rounding import check_rounding
 from crossbook.common.rules import Rules, decode_configuration, encode_configuration
 from crossbook.common.shards import base_of, shard_of
+from crossbook.matcher.batch import apply_batch
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.disk import Disk
 from crossbook.matcher.journal.journal import Journal, SyncPolicy
@@ -44,7 +45,6 @@ from crossbook.matcher.recovery.snapshot_store import (
     SnapshotStore,
     snapshot_name,
 )
-from crossbook.matcher.sequencer import apply_batch
 
 
 class RecoveryFailed(CrossbookError):  # noqa: N818 - names an event

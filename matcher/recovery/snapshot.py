@@ -198,8 +198,8 @@ def _engine(record: SavedEngineWithMore) -> Engine:
             raise msgspec.ValidationError("an act is unfinished in an instrument that is not there")
         engine.timers.add(AT_ONCE, record.unfinished.number, record.unfinished)
     waiting = {order.order_id: order for order in open_orders}
-    for instrument, ids in record.elected:
-        triggers = engine.books[instrument].triggers
+    for number, ids in record.elected:
+        triggers = engine.books[number].triggers
         if triggers is None:
             raise msgspec.ValidationError("orders are elected where none waits")
         triggers.restore_met([waiting[order_id] for order_id in ids])

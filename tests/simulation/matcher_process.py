@@ -224,14 +224,15 @@ class MatcherProcess(SimulatedProcess):
             self._sync_journal()
             self._sync_at = now_ns + SYNC_INTERVAL_NS
         due_at = self._let_expire()
-        payloads = [payload for _, payload in self.commands.receive(DRAIN_MAX)]
-        if payloads:
+        has_more = self.sequencer.has_more
+        payloads = [] if has_more else [each for _, each in self.commands.receive(DRAIN_MAX)]
+        if payloads or has_more:
             self._receive_commands(payloads)
         requests = self.queries.receive(4)
         for identity, payload in requests:
             self._answer(identity, payload)
         self._snapshotter.tick()
-        if payloads or requests:
+        if payloads or requests or has_more:
             return now_ns + MICROSECOND
         sync_at = self._sync_at if self.conditions.sync == "interval" else due_at
         return min(now_ns + ROUND_MAX_NS, self._heartbeat_at, due_at, sync_at)

@@ -34,6 +34,7 @@ from crossbook.common.messages.events import (
 from crossbook.common.messages.process_metrics import MetricsRequest
 from crossbook.common.process.clock import Clock, FakeClock, ManualClock
 from crossbook.common.types import TimeInForce
+from crossbook.matcher import batch as batch_module
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.journal import Journal, SyncPolicy
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
@@ -230,6 +231,32 @@ def test_a_heartbeat_contains_the_last_number_and_the_time(loop: Loop) -> None:
     assert (first.last_seq, applied.last_seq, second.last_seq) == (0, 1, 1)
     assert first.time_ns == NOW
     assert 500 * MS <= second.time_ns - NOW <= 502 * MS
+
+
+def test_between_two_batches_heartbeats_and_queries_have_their_turn(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "EVENTS_MAX", 4)
+    loop.command(1, *(order(number) for number in range(1, 41)))
+    loop.command(1, *(order(number) for number in range(41, 43)))
+    query = [b"gateway", encode(MetricsRequest(5))]
+    publish = loop.events.send
+
+    def slowly(frame: bytes) -> Any:
+        """Each batch takes a heartbeat's time, and a query comes meanwhile."""
+        if decode_events(frame).events:
+            loop.clock.advance_ns(HEARTBEAT_MS * MS)
+            loop.queries.waiting.append(query)
+        return publish(frame)
+
+    monkeypatch.setattr(loop.events, "send", slowly)
+    loop.run(12 * HEARTBEAT_MS)
+    kinds = ["batch" if batch.events else "beat" for _, batch in loop.sent]
+    assert kinds[:19] == ["beat", *["batch", "beat"] * 9]
+    assert [batch.last_seq for batch in loop.batches] == [*range(5, 41, 5), 42]
+    answers = [decode_metrics(frames[-1]).seq for _, frames in loop.queries.sent]
+    assert answers[:4] == [10, 10, 15, 20]
+    assert not loop.sequencer.has_more
 
 
 def test_an_order_expires_when_it_is_due(loop: Loop) -> None:

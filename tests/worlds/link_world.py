@@ -42,9 +42,9 @@ from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.matcher_link import MatcherLink
 from crossbook.gateway.orders.session import SessionTable
+from crossbook.matcher.batch import apply_batch
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.keys import keys_page
-from crossbook.matcher.sequencer import apply_batch
 from tests.worlds.desk_world import GATEWAY, INSTRUMENTS
 
 STEP_NS = 20_000_000

@@ -24,6 +24,7 @@ from crossbook.common.messages.commands import (
 from crossbook.common.messages.events import CommandRejected, Event, EventBatch, InstrumentAdded
 from crossbook.common.rules import Rules, decode_configuration, encode_configuration
 from crossbook.common.types import OrderType, Side, TimeInForce
+from crossbook.matcher.batch import apply_batch
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.disk import Disk, FileDisk
 from crossbook.matcher.journal.journal import Journal
@@ -33,7 +34,6 @@ from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.rerun import Otherwise, Rerun
 from crossbook.matcher.recovery.rerun_report import DIFFERENCES_MAX, facts, text
 from crossbook.matcher.recovery.verify import verify
-from crossbook.matcher.sequencer import apply_batch
 from tests.matcher.recovery.test_verify import live
 from tests.properties.market import FUNDED, INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk

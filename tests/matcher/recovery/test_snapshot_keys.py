@@ -10,7 +10,7 @@ from crossbook.common.messages.commands import CreateKey, DeleteKey, RotateKey, 
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.recovery.snapshot import (
     SavedEngine,
-    SavedEngineWithKeys,
+    SavedEngineWithMore,
     capture,
     restore,
     state_hash,
@@ -63,7 +63,7 @@ def test_the_hash_covers_every_key_and_none_that_is_gone() -> None:
 
 
 def test_keys_that_contradict_each_other_are_refused() -> None:
-    record = msgspec.msgpack.decode(capture(lived_in(KEY, OTHER)), type=SavedEngineWithKeys)
+    record = msgspec.msgpack.decode(capture(lived_in(KEY, OTHER)), type=SavedEngineWithMore)
     twice = replace(record, keys=[KEY, KEY])
     unmade = replace(record, keys_seq=0)
     for wrong in (twice, unmade):
