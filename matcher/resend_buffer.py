@@ -50,17 +50,21 @@ class EventResendBuffer:
             del self._payloads[: self._start]
             self._start = 0
 
-    def since(self, from_seq: int, max_bytes: int) -> list[bytes] | None:
-        """Batches from the one holding `from_seq` on, up to `max_bytes` but at least one.
+    def since(self, from_seq: int, max_bytes: int, to_seq: int | None = None) -> list[bytes] | None:
+        """Batches from the one holding `from_seq` to the one holding `to_seq`, the last one without
+        it, up to `max_bytes` but at least one.
 
         None when that one is no longer held or was never sent. O(log batches + result).
         """
         if not self.first_seq <= from_seq <= self.last_seq:
             return None
         index = bisect_right(self._first_seqs, from_seq) - 1
+        end = index + 100_000
+        if to_seq is not None:
+            end = max(index + 1, min(end, bisect_right(self._first_seqs, to_seq)))
         found: list[bytes] = []
         size = 0
-        for payload in self._payloads[index : index + 100_000]:
+        for payload in self._payloads[index:end]:
             size += len(payload)
             if found and size > max_bytes:
                 break

@@ -244,9 +244,10 @@ class Sequencer:
 
     def _resend(self, request: ResendRequest) -> Resend | ResendTooOld:
         if request.incarnation == self.incarnation:
-            batches, place = self._resend_buffer.since(request.from_seq, RESEND_BYTES), "memory"
+            from_seq, to_seq = request.from_seq, request.to_seq
+            batches, place = self._resend_buffer.since(from_seq, RESEND_BYTES, to_seq), "memory"
             if batches is None:
-                batches, place = self._journaled(request.from_seq), "journal"
+                batches, place = self._journaled(from_seq, to_seq), "journal"
             if batches:
                 self.resent[place] += 1
                 return Resend(request.request_id, self.incarnation, [Raw(b) for b in batches])
@@ -255,16 +256,16 @@ class Sequencer:
             request.request_id, self.incarnation, self._journal.first_seq, self._engine.seq
         )
 
-    def _journaled(self, from_seq: int) -> list[bytes]:
-        """Batches read back from disk, from the one that holds `from_seq` on; none where the
-        journal does not hold it."""
+    def _journaled(self, from_seq: int, to_seq: int) -> list[bytes]:
+        """Batches read back from disk, from the one that holds `from_seq` to the one that holds
+        `to_seq`; none where the journal does not hold `from_seq`."""
         if not self._journal.first_seq <= from_seq <= self._engine.seq:
             return []
         found: list[bytes] = []
         size = 0
         for _, record in self._journal.read(from_seq):
             size += len(record.events)
-            if found and size > RESEND_BYTES:
+            if found and (size > RESEND_BYTES or record.first_seq > to_seq):
                 break
             found.append(record.events)
         return found

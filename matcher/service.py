@@ -42,6 +42,9 @@ DRAIN_MAX = 256
 """Most messages taken into one batch: bounds the latency of the first of them."""
 
 
+LARGE_REPLY = 16 * 1024
+"""Bytes of a reply to a query after which waiting commands have their turn."""
+
 SLEEP_MS = 200
 """Longest sleep: bounds how late a stop is noticed."""
 
@@ -260,6 +263,9 @@ class MatcherService:
                 self._queries.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
             except zmq.ZMQError as error:
                 logger().warning("query_reply_lost", reason=str(error))
+            else:
+                if len(reply) > LARGE_REPLY:
+                    return
 
     def _answer(self, request: Any) -> Any:
         if isinstance(request, MetricsRequest):

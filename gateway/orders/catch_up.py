@@ -1,8 +1,9 @@
 """Catch-ups: the executions of an account since a number, read again from the matcher. No I/O.
 
 Ranges of events are requested page by page and go through the same reports as live events, for
-the one session that catches up. The events read at once, the executions sent for one request and
-the number of catch-ups are limited, so that one client that catches up does not delay the others.
+the one session that catches up. A few catch-ups are in progress at a time, one of each account; the
+others wait, and accounts take turns. The events read at once and the executions sent for one
+request are limited, so that clients that catch up do not delay the others.
 """
 
 from collections import deque
@@ -19,18 +20,25 @@ from crossbook.common.messages.matcher_queries import Resend, ResendRequest, Res
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.commands_in_flight import CommandsInFlight
+from crossbook.gateway.orders.lines import Lines
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.reports import Reporter
 from crossbook.gateway.orders.session import OrderSession
 
-CATCH_UPS_MAX: Final = 64
-"""Most sessions catching up at once."""
+CATCH_UPS_MAX: Final = 512
+"""Most catch-ups that wait."""
+
+IN_PROGRESS_MOST: Final = 4
+"""Most catch-ups in progress."""
+
+PAGE_SEQS: Final = 2_000
+"""Numbers of one page. Behind each page the catch-ups that wait have their turn."""
 
 EXECUTIONS_MAX: Final = 20_000
 """Executions after which a catch-up stops short, at the end of a command."""
 
-EVENTS_A_TURN: Final = 1_000
-"""Events read before the gateway's other work gets its turn."""
+EVENTS_A_TURN: Final = 200
+"""Events read before the gateway's other work gets its turn, in some half a millisecond."""
 
 REQUEST_AGAIN_NS: Final = 1_000_000_000
 """Wait for a page before it is requested again."""
@@ -42,14 +50,7 @@ GIVE_UP_NS: Final = 5_000_000_000
 class _CatchUp:
     """One session's catch-up: `next_seq` is the first number not read."""
 
-    def __init__(
-        self,
-        instruments: Iterable[Instrument],
-        session: OrderSession,
-        request_seq: int,
-        from_seq: int,
-        to_seq: int,
-    ) -> None:
+    def __init__(self, session: OrderSession, request_seq: int, from_seq: int, to_seq: int) -> None:
         self.session = session
         self.request_seq = request_seq
         self.from_seq = from_seq
@@ -63,8 +64,14 @@ class _CatchUp:
         self._batch: EventBatch | None = None
         self._position = 0
         self._outbox = Outbox()
+        self._reporter: Reporter | None = None
+
+    def begin(self, instruments: Iterable[Instrument]) -> None:
+        """Be in progress: read events of these instruments."""
+        if self._reporter is not None:
+            return
         # With nothing in flight every answer is reported as to another session: by an execution.
-        sessions = {session.account: (session,)}
+        sessions = {self.session.account: (self.session,)}
         self._reporter = Reporter(instruments, 0, sessions, CommandsInFlight(0), self._outbox)
 
     @property
@@ -104,6 +111,7 @@ class _CatchUp:
         while end < len(events) and events[end].seq == events[end - 1].seq:
             end += 1
         due = [event for event in events[start:end] if self.next_seq <= event.seq <= self.to_seq]
+        assert self._reporter is not None, "read before it began"
         self._reporter.report(
             EventBatch(batch.incarnation, batch.first_seq, batch.last_seq, batch.time_ns, due)
         )
@@ -125,14 +133,16 @@ class CatchUps:
     def __init__(self, instruments: Iterable[Instrument], outbox: Outbox) -> None:
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self._outbox = outbox
-        self._all: dict[bytes, _CatchUp] = {}
+        self._lines: Lines[_CatchUp] = Lines(CATCH_UPS_MAX)
+        self._tokens: set[bytes] = set()
+        self._all: dict[int, _CatchUp] = {}
         self._by_id: dict[int, _CatchUp] = {}
         self._request_id = 0
         self.has_work = False
         self.has_unsent = False
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self._all) + len(self._lines)
 
     def set_instrument(self, instrument: Instrument) -> None:
         """Add or replace an instrument, for catch-ups begun from now on."""
@@ -140,29 +150,38 @@ class CatchUps:
 
     def start(self, session: OrderSession, request_seq: int, from_seq: int, to_seq: int) -> None:
         """Send `session` its executions of `from_seq`..`to_seq`, the last number there is; refused
-        when there are too many catch-ups already.
+        when there are too many catch-ups of its account already.
 
         A `from_seq` more than one beyond the last number is answered with that number, and as
         incomplete.
         """
         text = ""
-        if session.token in self._all:
+        if session.token in self._tokens:
             text = "this session is catching up already"
-        elif len(self._all) >= CATCH_UPS_MAX:
+        elif not self._lines.has_room(session.account):
             text = "too many sessions are catching up"
         if text:
             reject = Reject(request_seq, RejectReason.BUSY, "", text)
             self._outbox.add(session.identity, reject)
             return
         first_seq = base_of(shard_of(to_seq)) + 1
-        catch_up = _CatchUp(
-            self._instruments.values(), session, request_seq, max(first_seq, from_seq), to_seq
-        )
-        self._all[session.token] = catch_up
+        catch_up = _CatchUp(session, request_seq, max(first_seq, from_seq), to_seq)
         catch_up.complete = catch_up.from_seq <= to_seq + 1
         if catch_up.done:
-            self._finish(catch_up)
-        else:
+            self._answer(catch_up)
+            return
+        self._tokens.add(session.token)
+        self._lines.add(session.account, catch_up)
+        self._begin_next()
+
+    def _begin_next(self) -> None:
+        """Have as many catch-ups in progress as there may be."""
+        while len(self._all) < IN_PROGRESS_MOST:
+            catch_up = self._lines.take(but=self._all)
+            if catch_up is None:
+                return
+            catch_up.begin(self._instruments.values())
+            self._all[catch_up.session.account] = catch_up
             self.has_unsent = True
 
     def collect(self, incarnation: int, now_ns: int) -> list[ResendRequest]:
@@ -183,7 +202,12 @@ class CatchUps:
                 self._request_id += 1
                 self._by_id[self._request_id] = catch_up
                 requests.append(
-                    ResendRequest(self._request_id, incarnation, catch_up.next_seq, catch_up.to_seq)
+                    ResendRequest(
+                        self._request_id,
+                        incarnation,
+                        catch_up.next_seq,
+                        min(catch_up.next_seq + PAGE_SEQS - 1, catch_up.to_seq),
+                    )
                 )
         return requests
 
@@ -231,30 +255,46 @@ class CatchUps:
         if catch_up.done:
             self._finish(catch_up)
             return
-        # To the end of the queue: it is the others' turn.
-        self._all[session.token] = self._all.pop(session.token)
-        if not catch_up.has_page:
-            catch_up.requested_ns -= REQUEST_AGAIN_NS
-            self.has_unsent = True
+        # Then it is the others' turn.
+        del self._all[session.account]
+        if catch_up.has_page:
+            self._all[session.account] = catch_up
+            return
+        catch_up.requested_ns = -REQUEST_AGAIN_NS
+        catch_up.received_ns = 0
+        self._lines.add(session.account, catch_up)
+        self._begin_next()
 
     def give_up_all(self, text: str) -> None:
         """End every catch-up with `BUSY`."""
-        for catch_up in list(self._all.values()):
-            self._give_up(catch_up, text)
+        for catch_up in [*self._all.values(), *self._lines.drain()]:
+            self._refuse(catch_up, text)
+        self._all.clear()
+        self._by_id.clear()
+        self._tokens.clear()
 
     def _give_up(self, catch_up: _CatchUp, text: str) -> None:
         self._forget(catch_up)
+        self._refuse(catch_up, text)
+
+    def _refuse(self, catch_up: _CatchUp, text: str) -> None:
         reject = Reject(catch_up.request_seq, RejectReason.BUSY, "", text)
         self._outbox.add(catch_up.session.identity, reject)
 
     def _finish(self, catch_up: _CatchUp) -> None:
         self._forget(catch_up)
+        self._answer(catch_up)
+
+    def _answer(self, catch_up: _CatchUp) -> None:
         to_seq = min(catch_up.next_seq - 1, catch_up.to_seq)
         end = CaughtUp(catch_up.request_seq, catch_up.from_seq, to_seq, catch_up.complete)
         self._outbox.add(catch_up.session.identity, end)
 
     def _forget(self, catch_up: _CatchUp) -> None:
-        del self._all[catch_up.session.token]
+        """End a catch-up in progress; the next one begins."""
+        del self._all[catch_up.session.account]
+        self._tokens.discard(catch_up.session.token)
         self._by_id = {
             number: other for number, other in self._by_id.items() if other is not catch_up
         }
+        self._begin_next()

@@ -311,8 +311,10 @@ class OrderDesk(FrontDesk):
             self.outbox.refuse(session.identity, _busy(request, self.in_flight.why_busy))
 
     def _receive_query(self, session: OrderSession, request: Query | QueryBalances) -> None:
-        if self.queries.is_full:
-            text = f"{len(self.queries)} queries wait for an answer, and no more are accepted"
+        if not self.queries.has_room(session.account):
+            text = (
+                f"{len(self.queries)} queries wait for an answer, and this account may add no more"
+            )
             self.outbox.refuse(session.identity, _busy(request, text))
             return
 

@@ -59,3 +59,13 @@ def test_an_answer_ends_before_the_batch_that_is_too_much() -> None:
         found = resend_buffer.since(1, bound)
         assert found is not None
         assert len(found) == count
+
+
+def test_batches_end_with_the_one_that_holds_the_last_number_requested() -> None:
+    resend_buffer = filled(10, 1_000)
+    for from_seq in range(1, 21):
+        for to_seq in range(from_seq, 23):
+            found = resend_buffer.since(from_seq, 1_000, to_seq)
+            assert found == [
+                b"%010d" % n for n in range((from_seq - 1) // 2, min(to_seq - 1, 19) // 2 + 1)
+            ]

@@ -165,7 +165,7 @@ def test_batches_no_longer_in_memory_are_resent_from_the_journal() -> None:
     sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
     reply = made.answer(ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=1, to_seq=4))
     assert isinstance(reply, Resend)
-    assert [bytes(raw) for raw in reply.batches] == sent
+    assert [bytes(raw) for raw in reply.batches] == sent[:4]
 
 
 def test_nothing_is_returned_that_the_journal_does_not_hold() -> None:

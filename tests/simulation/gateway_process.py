@@ -138,6 +138,6 @@ class GatewayProcess(SimulatedProcess):
         desk = self.desk
         require(len(desk.in_flight) <= self._conditions.queue_size, f"{self.name}: in flight")
         require(not desk.in_flight.unsent, f"{self.name}: commands pile up")
-        require(not desk.queries.unsent, f"{self.name}: queries pile up")
+        require(not desk.queries.has_unsent, f"{self.name}: queries pile up")
         require(not desk.outbox, f"{self.name}: replies pile up")
         require(len(desk.sessions) <= SESSIONS_MAX, f"{self.name}: sessions pile up")

@@ -7,7 +7,7 @@ from crossbook.common.messages.matcher_queries import AccountBalances, BalancesR
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders import queries_in_flight
 from crossbook.gateway.orders.outbox import Outbox
-from crossbook.gateway.orders.queries_in_flight import QUERY_NS, QueriesInFlight
+from crossbook.gateway.orders.queries_in_flight import QUERY_NS, SENT_MOST, QueriesInFlight
 from crossbook.gateway.orders.session import OrderSession
 
 ANN = OrderSession(b"token", 7, b"ann")
@@ -65,9 +65,41 @@ def test_only_queries_without_an_answer_for_long_are_refused() -> None:
     assert len(table) == 1
 
 
-def test_the_table_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries_in_flight, "QUERIES_MAX", 1)
+def test_an_account_leaves_as_much_room_as_it_fills(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries_in_flight, "QUERIES_MAX", 4)
     table = QueriesInFlight(Outbox())
-    assert not table.is_full
-    table.add(ANN, 5, balances)
-    assert table.is_full
+    for _ in range(2):
+        assert table.has_room(7)
+        table.add(ANN, 5, balances)
+    assert not table.has_room(7)
+    assert table.has_room(8)
+
+
+def test_accounts_take_turns_with_one_query_of_each_at_the_matcher() -> None:
+    outbox = Outbox()
+    table = QueriesInFlight(outbox)
+    for number in range(3):
+        table.add(ANN, number, balances)
+    others = [OrderSession(b"", account, b"%d" % account) for account in range(10, 20)]
+    for session in others:
+        table.add(session, 9, balances)
+    sent = table.collect()
+    assert [query.request_id for query in sent] == [1, 4, 5, 6]
+    assert len(sent) == SENT_MOST
+    assert (table.has_unsent, table.collect()) == (False, [])
+    table.receive(AccountBalances(1, 9, []))
+    assert table.has_unsent
+    assert [query.request_id for query in table.collect()] == [7]
+
+
+def test_a_query_given_up_before_its_turn_is_never_sent() -> None:
+    outbox = Outbox()
+    table = QueriesInFlight(outbox)
+    table.add(ANN, 1, balances)
+    table.add(ANN, 2, balances)
+    assert [query.request_id for query in table.collect()] == [1]
+    table.tick(QUERY_NS)
+    assert [reject.request_seq for reject in outbox.drain()[b"ann"]] == [1, 2]
+    assert table.collect() == []
+    table.add(ANN, 3, balances)
+    assert [query.request_id for query in table.collect()] == [3]
