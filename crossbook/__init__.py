@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 ROOMS: Final = frozenset(
     {"cli", "client", "common", "csv_file", "errors", "gateway", "gym", "launch", "matcher",
-     "public", "publisher", "recorder", "replay", "research", "simulator", "testing"}
+     "public", "publisher", "recorder", "replay", "request_signer", "research", "simulator",
+     "testing"}
 )  # fmt: skip
 """The modules of this folder; all other names are those of `crossbook.public`."""
 

@@ -55,6 +55,7 @@ from crossbook.errors import (
     OutcomeUnknown,
     SendQueueFull,
 )
+from crossbook.request_signer import RequestSigner
 from crossbook.simulator.agent import Agent, Fill, MarketTrade, Rejection
 from crossbook.simulator.market import AgentMarket
 from crossbook.simulator.population import AgentChoice
@@ -124,6 +125,7 @@ __all__ = [
     "Reject",
     "RejectReason",
     "Rejection",
+    "RequestSigner",
     "SelfTrade",
     "SendQueueFull",
     "Side",

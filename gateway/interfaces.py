@@ -6,6 +6,7 @@ needs them: `__main__` imports this module when order entry is served already.
 
 import secrets
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,7 @@ from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.operations.metrics import GatewayMetrics, OrderTraffic
 from crossbook.gateway.operations.operations import Operations, without_api
 from crossbook.gateway.operations.probes import Probes
+from crossbook.gateway.operations.readiness import KeysFor
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.orders.matcher_sockets import MatcherSockets
@@ -39,9 +41,10 @@ from crossbook.gateway.streams.latest import LATEST_LEAST_NS
 from crossbook.gateway.streams.loop import StreamLoop
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.certificate import Certificate
 from crossbook.gateway.web.channel import Router
 from crossbook.gateway.web.entrance import AsgiApp
-from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins
+from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins, is_loopback
 from crossbook.gateway.web.http_connection import HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
@@ -116,6 +119,7 @@ class Interfaces:
         metrics = GatewayMetrics(settings.order_queue_size, settings.max_order_sessions)
         feed = metrics.feed = self._market_feed()
         operations = Operations(metrics, self._probes(), feed, settings.clock)
+        operations.keys_for = self._keys_for()
         hosts = AllowedHosts(settings.allowed_hosts, settings.api_host)
         order_streams = None
         access, gate = self._access()
@@ -144,9 +148,27 @@ class Interfaces:
         limits = Limits(connections_max=settings.max_websocket_connections)
         hub = metrics.hub = Hub(router, limits)
         metrics.http = HttpCounter(app, self._clock)
-        server = HttpServer(metrics.http, hub, listener, connection)
+        server = HttpServer(metrics.http, hub, listener, connection, self._tls())
         metrics.server = server
         return server
+
+    def _keys_for(self) -> KeysFor:
+        """What needs an API key here."""
+        if self._keys is None:
+            return "none"
+        return "all" if self._settings.feed_access == "keyed" else "accounts"
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """The context of HTTPS; None for HTTP. Raises `ConfigError`."""
+        files = self._settings.tls()
+        if files is None:
+            if not is_loopback(self._settings.api_host):
+                logger().warning("http_without_tls", host=self._settings.api_host)
+            return None
+        certificate = Certificate(*files)
+        self._starting.append(certificate.start)
+        self._stopping.append(certificate.stop)
+        return certificate.context
 
     def _access(self) -> tuple[Access, "KeyGate | None"]:
         """Who may send requests, and who may open streams; None where everybody may."""
@@ -250,6 +272,7 @@ class Interfaces:
         make_time = ExchangeTime if self._faults is None else self._faults.time
         time = make_time(local, feed, history, self._clock, render.instruments)
         lookup = Lookup(local, history, feed, time, render, operations.clock_fault)
+        lookup.keys_for = operations.keys_for
         if self._faults is not None:
             lookup.faults_in_force = self._faults.in_force
         trading = Trading(local, lookup, render)

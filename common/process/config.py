@@ -74,6 +74,8 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=1, le=65535)
+    tls_certificate: str = "off"
+    tls_key: str = "off"
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost",)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -159,7 +161,7 @@ class Settings(BaseSettings):
     def _from_home(cls, value: Path) -> Path:
         return home_expanded(value)
 
-    @field_validator("curve_key_file", "client_key_file")
+    @field_validator("curve_key_file", "client_key_file", "tls_certificate", "tls_key")
     @classmethod
     def _key_from_home(cls, value: str) -> str:
         return str(home_expanded(value))
@@ -284,6 +286,12 @@ class Settings(BaseSettings):
         addresses["curve_key_file"] = str(self.key_file())
         return self.model_copy(update={**addresses, "data_dir": data_dir, "shard": shard})
 
+    def tls(self) -> tuple[Path, Path] | None:
+        """Certificate and private key of HTTP; None for HTTP without TLS."""
+        if self.tls_certificate == "off":
+            return None
+        return Path(self.tls_certificate), Path(self.tls_key)
+
     def each_shard(self) -> "list[Settings]":
         """`of_shard` of every shard."""
         return [self.of_shard(shard) for shard in range(self.shards)]
@@ -355,14 +363,24 @@ def load_settings(
         raise ConfigError(
             "DATABASE_URL: several shards need a database each; put {SHARD} or {DATA_DIR} into it"
         )
-    if not settings.insecure_allow_public_bind and not is_loopback(settings.api_host):
-        raise ConfigError(
-            f"API_HOST={settings.api_host!r}: only loopback is allowed without "
-            "INSECURE_ALLOW_PUBLIC_BIND=true"
-        )
+    _check_http(settings)
     if is_of_a_shard or settings.shards == 1:
         return every[settings.shard]
     return settings.model_copy(update={"gateway_orders": every[0].gateway_orders})
+
+
+def _check_http(settings: Settings) -> None:
+    """Refuse half of what TLS needs, and an address for everybody without keys; raises
+    `ConfigError`."""
+    if (settings.tls_certificate == "off") != (settings.tls_key == "off"):
+        missing = "TLS_KEY" if settings.tls_key == "off" else "TLS_CERTIFICATE"
+        raise ConfigError(f"{missing}=off: a certificate and its key are set both, or neither")
+    is_allowed = settings.insecure_allow_public_bind or settings.auth == "on"
+    if not is_allowed and not is_loopback(settings.api_host):
+        raise ConfigError(
+            f"API_HOST={settings.api_host!r}: only loopback is allowed without AUTH=on or "
+            "INSECURE_ALLOW_PUBLIC_BIND=true"
+        )
 
 
 def names_found() -> Names:

@@ -15,7 +15,7 @@ from crossbook.cli.options import (
 )
 from crossbook.client.admin_client import advance_all
 from crossbook.client.exchange_clock import time_fault
-from crossbook.client.process_probe import http_url
+from crossbook.client.process_probe import http_tls, http_url
 from crossbook.common.times import duration_text, time_text
 
 
@@ -89,7 +89,8 @@ def advance(
         field = "to" if to else "duration"
         raise CommandError(str(error), ExitStatus.USAGE, "USAGE", field) from error
     time_ns, before_ns = moved[0].time_ns, moved[0].before_ns
-    fault = time_fault(http_url(client_settings()), time_ns, timeout)
+    settings = client_settings()
+    fault = time_fault(http_url(settings), time_ns, timeout, tls=http_tls(settings))
     facts = {
         "time": time_text(time_ns),
         "before": time_text(before_ns),

@@ -1,5 +1,6 @@
 """`crossbook admin faults`: the fault rules of an exchange with `FAULTS=on`, over its HTTP API."""
 
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,11 +15,12 @@ from crossbook.cli.options import (
     client_settings,
 )
 from crossbook.client.faults import Faults
-from crossbook.client.process_probe import http_url
+from crossbook.client.process_probe import http_tls, http_url
 from crossbook.common.faults.kinds import KINDS, FaultRuleError
 from crossbook.common.faults.rule import FaultRule
 from crossbook.common.faults.table import FaultState
 from crossbook.errors import FaultRefused
+from crossbook.request_signer import RequestSigner
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,8 +39,21 @@ UrlOption = Annotated[
 _SCHEDULE: Final = tuple(field.name for field in msgspec.structs.fields(FaultRule))
 
 
-def _faults(url: str | None, timeout: float) -> Faults:
-    return Faults(http_url(client_settings()) if url is None else url, timeout)
+KeyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file", metavar="FILE", show_default=False, rich_help_panel="Connection",
+        help="JSON with key_id and secret of an HMAC key of scope admin (AUTH=on).",
+    ),
+]  # fmt: skip
+
+
+def _faults(url: str | None, timeout: float, key_file: Path | None) -> Faults:
+    signer = None if key_file is None else RequestSigner.from_file(key_file)
+    if url is not None:
+        return Faults(url, timeout, signer=signer)
+    settings = client_settings()
+    return Faults(http_url(settings), timeout, signer=signer, tls=http_tls(settings))
 
 
 @app.command()
@@ -50,6 +65,7 @@ def add(
     ] = None,
     url: UrlOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put a rule in force; prints its id.
@@ -62,7 +78,7 @@ def add(
     """
     values = dict(map(_pair, fields or ()))
     try:
-        fault = _faults(url, timeout).add(kind, **values)
+        fault = _faults(url, timeout, key_file).add(kind, **values)
     except FaultRuleError as error:
         raise CommandError(error.text, ExitStatus.USAGE, "USAGE", error.field) from error
     except FaultRefused as error:
@@ -75,6 +91,7 @@ def add(
 def list_rules(
     url: UrlOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the rules in force, and how often each was applied.
@@ -84,7 +101,7 @@ def list_rules(
       crossbook admin faults list
       crossbook admin faults list --json
     """
-    faults = _faults(url, timeout)
+    faults = _faults(url, timeout, key_file)
     try:
         states = faults.states()
     except FaultRefused as error:
@@ -100,6 +117,7 @@ def remove(
     number: Annotated[int, typer.Argument(metavar="ID", min=1, help="Id of the rule.")],
     url: UrlOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Remove one rule.
@@ -109,7 +127,7 @@ def remove(
       crossbook admin faults remove 3
     """
     try:
-        _faults(url, timeout).remove(number)
+        _faults(url, timeout, key_file).remove(number)
     except FaultRefused as error:
         raise _refusal(error) from error
     Output(as_json).result({"removed": 1}, f"rule {number} is removed")
@@ -119,6 +137,7 @@ def remove(
 def clear(
     url: UrlOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Remove all rules at once.
@@ -128,7 +147,7 @@ def clear(
       crossbook admin faults clear
     """
     try:
-        removed = _faults(url, timeout).clear()
+        removed = _faults(url, timeout, key_file).clear()
     except FaultRefused as error:
         raise _refusal(error) from error
     Output(as_json).result({"removed": removed}, f"{removed} rules are removed")

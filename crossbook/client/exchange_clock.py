@@ -9,7 +9,8 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from ssl import SSLContext
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -99,11 +100,21 @@ class ExchangeClock:
                 time.sleep(PAUSE_S)
 
 
-def time_fault(address: str, time_ns: int, timeout_s: float, *, record: bool = True) -> str:
+def time_fault(
+    address: str,
+    time_ns: int,
+    timeout_s: float,
+    *,
+    record: bool = True,
+    tls: SSLContext | None = None,
+) -> str:
     """Why a gateway is not known to have reached a time; empty when it has. Waits some two seconds
     for it, and `timeout_s` for any answer."""
     place = urlsplit(address)
-    connection = HTTPConnection(place.hostname or "", place.port, timeout=timeout_s)
+    host = place.hostname or ""
+    connection = HTTPConnection(host, place.port, timeout=timeout_s)
+    if place.scheme == "https":
+        connection = HTTPSConnection(host, place.port, timeout=timeout_s, context=tls)
     try:
         path = f"/api/v1/time?min_time_ns={time_ns}"
         connection.request("GET", path if record else f"{path}&record=false")

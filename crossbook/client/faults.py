@@ -24,8 +24,10 @@ from crossbook.common.errors import BAD_BYTES, CrossbookError
 from crossbook.common.faults.kinds import AnyFault, rule_of
 from crossbook.common.faults.table import FaultState
 from crossbook.errors import FaultRefused, GatewayUnavailable
+from crossbook.request_signer import RequestSigner
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
     from urllib.error import HTTPError
 
 PATH: Final = "/api/v1/admin/faults"
@@ -113,11 +115,23 @@ class Faults(MarketAndVenueFaults[Fault]):
     schedule of its kind by name: `account=1, next=3`. It raises `FaultRuleError` for a malformed
     rule, naming field, value and limit; `FaultRefused` when the exchange refuses; and
     `GatewayUnavailable` when there is no answer.
+
+    With `AUTH=on` the `signer` has a key of scope admin. `tls` is for the certificate of an `https`
+    address that the machine does not know.
     """
 
-    def __init__(self, url: str = "http://127.0.0.1:8000", timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        timeout_s: float = 5.0,
+        *,
+        signer: RequestSigner | None = None,
+        tls: "SSLContext | None" = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self.timeout_s = timeout_s
+        self._signer = signer
+        self._tls = tls
 
     def delay(
         self,
@@ -238,8 +252,13 @@ class Faults(MarketAndVenueFaults[Fault]):
 
         request = urllib.request.Request(f"{self.url}{path}", body, method=method)
         request.add_header("Content-Type", "application/json")
+        if self._signer is not None:
+            for name, value in self._signer.headers(method, path, body or b"").items():
+                request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:
+            with urllib.request.urlopen(
+                request, timeout=self.timeout_s, context=self._tls
+            ) as answer:
                 found: bytes = answer.read()
         except HTTPError as error:
             raise _refused(self.url, error) from None

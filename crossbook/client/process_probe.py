@@ -3,6 +3,7 @@
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
+from ssl import SSLContext
 from typing import Final, TypeVar
 from urllib.error import URLError
 
@@ -16,6 +17,7 @@ from crossbook.common.process import sockets
 from crossbook.common.process.address import within_reach
 from crossbook.common.process.config import Settings
 from crossbook.common.process.keyring import Realm
+from crossbook.common.process.tls import own_context
 from crossbook.errors import ProcessDown
 
 _T = TypeVar("_T")
@@ -31,7 +33,7 @@ def probe(settings: Settings, process: str, timeout_s: float) -> str:
     over HTTP where it has none.
     """
     if process == "gateway" and "orders" not in settings.gateway_roles:
-        return _probe_http(http_url(settings), timeout_s)
+        return _probe_http(settings, timeout_s)
     if process == "gateway":
         address = within_reach(settings.gateway_orders)
         frame = bytes(TOKEN_BYTES) + encode(Ping(_REQUEST_ID))
@@ -106,9 +108,10 @@ def _stranger(address: str) -> ProcessDown:
     return ProcessDown(f"{address} answers, but not as this process does")
 
 
-def _probe_http(base: str, timeout_s: float) -> str:
+def _probe_http(settings: Settings, timeout_s: float) -> str:
+    base, tls = http_url(settings), http_tls(settings)
     try:
-        with urllib.request.urlopen(f"{base}/health", timeout=timeout_s):
+        with urllib.request.urlopen(f"{base}/health", timeout=timeout_s, context=tls):
             return base
     except (URLError, OSError) as error:
         raise ProcessDown(f"no answer from {base}/health: {error}") from error
@@ -117,4 +120,12 @@ def _probe_http(base: str, timeout_s: float) -> str:
 def http_url(settings: Settings) -> str:
     """The URL of a gateway's HTTP server, on this machine where it is bound to every address."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]"}.get(settings.api_host)
-    return f"http://{host or settings.api_host}:{settings.api_port}"
+    scheme = "http" if settings.tls() is None else "https"
+    return f"{scheme}://{host or settings.api_host}:{settings.api_port}"
+
+
+def http_tls(settings: Settings) -> SSLContext | None:
+    """The context for that URL: it accepts the certificate of these settings and no other. None
+    without TLS."""
+    tls = settings.tls()
+    return None if tls is None else own_context(tls[0])

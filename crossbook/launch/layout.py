@@ -127,9 +127,10 @@ def addresses_of(settings: Settings) -> Addresses:
     every = settings.each_shard()
     bare = settings.api_host.strip("[]")
     host = f"[{bare}]" if ":" in bare else bare
+    secure = "s" if settings.tls() is not None else ""
     return Addresses(
-        http_url=f"http://{host}:{settings.api_port}",
-        websocket_url=f"ws://{host}:{settings.api_port}/ws",
+        http_url=f"http{secure}://{host}:{settings.api_port}",
+        websocket_url=f"ws{secure}://{host}:{settings.api_port}/ws",
         orders=settings.gateway_orders,
         feeds=[shard.publisher_feed for shard in every],
         snapshots=[shard.publisher_snapshots for shard in every],

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from crossbook.common.errors import BAD_BYTES
 from crossbook.common.process.config import Settings
+from crossbook.common.process.tls import own_context
 
 LOOK_S: Final = 0.01
 """Wait between two requests of `/ready`, once every process serves."""
@@ -68,8 +69,12 @@ def wait_for_gateway(settings: Settings, stopped: threading.Event) -> bool:
     """
     if settings.gateway_roles == {"orders"}:
         return not stopped.is_set()
-    host = settings.api_host.strip("[]")
+    host, tls = settings.api_host.strip("[]"), settings.tls()
     connection = http.client.HTTPConnection(host, settings.api_port, timeout=ANSWER_S)
+    if tls is not None:
+        connection = http.client.HTTPSConnection(
+            host, settings.api_port, timeout=ANSWER_S, context=own_context(tls[0])
+        )
     while not stopped.is_set():
         with contextlib.suppress(OSError, http.client.HTTPException, *BAD_BYTES):
             connection.request("GET", "/ready")

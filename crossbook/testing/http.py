@@ -5,14 +5,18 @@ import json
 from contextlib import suppress
 from typing import Any, Final
 
+from crossbook.request_signer import RequestSigner
+
 TIMEOUT_S: Final = 10.0
 
 
 class Http:
-    """Requests to the gateway at a port of loopback, for use by one thread at a time."""
+    """Requests to the gateway at a port of loopback, for use by one thread at a time; signed where
+    there is a `signer`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, signer: RequestSigner | None = None) -> None:
         self._port = port
+        self._signer = signer
         self._connection: http.client.HTTPConnection | None = None
 
     def request(
@@ -48,6 +52,9 @@ class Http:
             self._connection = http.client.HTTPConnection(
                 "127.0.0.1", self._port, timeout=TIMEOUT_S
             )
+        if self._signer is not None:
+            body = (payload or "").encode()
+            headers = headers | self._signer.headers(method, path, body)
         self._connection.request(method, path, payload, headers)
         answer = self._connection.getresponse()
         text = answer.read()

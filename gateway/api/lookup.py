@@ -28,6 +28,7 @@ from crossbook.gateway.history.queries import HistoryQueries, newest
 from crossbook.gateway.market_facts import state_facts
 from crossbook.gateway.operations.readiness import (
     FaultsInForce,
+    KeysFor,
     Readiness,
     readiness,
     recorder_fault,
@@ -79,6 +80,7 @@ class Lookup:
         self.time = time
         self._clock_fault = clock_fault
         self.faults_in_force: Callable[[], FaultsInForce] | None = None
+        self.keys_for: KeysFor = "none"
         self.render = render
         self.instruments = render.instruments
 
@@ -304,6 +306,7 @@ class Lookup:
             self._sessions.seq,
             self.time.document().clock,
         )
+        document.keys = self.keys_for
         if self.faults_in_force is not None:
             document.faults = self.faults_in_force()
         return document

@@ -3,23 +3,21 @@
 import re
 from collections.abc import Callable, Collection
 from itertools import count
-from pathlib import Path
 from typing import Annotated, Any, Final, cast
 
-import swagger_ui
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, Request, Response, Router, get
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import License, Tag
 from litestar.openapi.spec import Parameter as OpenApiParameter
 from litestar.params import HeaderParameter
-from litestar.routes import HTTPRoute
-from litestar.static_files import create_static_files_router
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.types import ControllerRouterHandler
 
 from crossbook.common.process.log import logger
 from crossbook.gateway.api.bodies import explain
+from crossbook.gateway.api.docs_routes import docs_routes
 from crossbook.gateway.api.identity import ACCOUNT_MAX, HEADER
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_route import OrderRoute, check_media_type
@@ -35,9 +33,6 @@ from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.entrance import PAGE_ADDRESS, AsgiApp, Entrance
 from crossbook.gateway.web.hosts import AllowedHosts
-
-ASSETS_PATH: Final = "/docs/assets"
-_ASSETS: Final = Path(swagger_ui.__file__).parent / "static"
 
 _CODES: Final = {
     404: "NOT_FOUND",
@@ -96,7 +91,7 @@ class _Routes:
                 ProcessRoutes,
                 openapi_document,
                 page_routes(),
-                create_static_files_router(ASSETS_PATH, [_ASSETS], include_in_schema=False),
+                docs_routes(),
             ],
             dependencies={
                 "trading": Provide(lambda: self.parts["trading"], sync_to_thread=False),
@@ -197,18 +192,16 @@ def _openapi() -> OpenAPIConfig:
             Tag(name="market data"),
             Tag(name="operations"),
         ],
-        # With "/" here the framework would serve that path itself.
-        path="/docs",
-        render_plugins=[
-            SwaggerRenderPlugin(
-                path="/",
-                js_url=f"{ASSETS_PATH}/swagger-ui-bundle.js",
-                css_url=f"{ASSETS_PATH}/swagger-ui.css",
-                standalone_preset_js_url=f"{ASSETS_PATH}/swagger-ui-standalone-preset.js",
-                favicon="",
-            ),
-        ],
+        openapi_router=_NoRoutes("/openapi", route_handlers=[]),
     )
+
+
+class _NoRoutes(Router):
+    """In the place of the framework's pages about the API, which load scripts from elsewhere."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        """Serve nothing."""
+        return []
 
 
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False)

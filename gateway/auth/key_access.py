@@ -11,26 +11,24 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from crossbook.common.keys import Key, Scope
+from crossbook.common.signing import (
+    KEY_HEADER,
+    RECV_WINDOW_HEADER,
+    RECV_WINDOW_MAX_MS,
+    RECV_WINDOW_MS,
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    signed_text,
+)
 from crossbook.common.types import RejectReason
 from crossbook.gateway.api.identity import HEADER as ACCOUNT_HEADER
 from crossbook.gateway.auth.access import NOBODY, Asked, Claim, Signed
 from crossbook.gateway.auth.scopes import METRICS_PATH, scope_needed
 from crossbook.gateway.auth.seen_requests import SeenRequests
-from crossbook.gateway.auth.signatures import is_signed, signed_text
+from crossbook.gateway.auth.signatures import is_signed
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.problem import Problem, malformed, refused
 from crossbook.gateway.web.hosts import is_loopback
-
-KEY_HEADER: Final = "CROSSBOOK-KEY"
-TIMESTAMP_HEADER: Final = "CROSSBOOK-TIMESTAMP"
-RECV_WINDOW_HEADER: Final = "CROSSBOOK-RECV-WINDOW"
-SIGNATURE_HEADER: Final = "CROSSBOOK-SIGNATURE"
-
-RECV_WINDOW_MS: Final = 5_000
-"""How old a request may be where it does not say so itself."""
-
-RECV_WINDOW_MAX_MS: Final = 60_000
-"""The most that a request may allow itself."""
 
 AHEAD_MS: Final = 1_000
 """How far ahead of the gateway's clock the clock of a client may be."""

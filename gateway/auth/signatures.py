@@ -1,7 +1,7 @@
 """Signatures of API keys over requests. No I/O.
 
 `is_signed` checks any bytes, so that every face of the exchange can sign its own text. The native
-interfaces sign `signed_text`. Formats: docs/reference/signing.md.
+interfaces sign `crossbook.common.signing.signed_text`.
 """
 
 import hmac
@@ -25,21 +25,6 @@ SIGNATURE_MAX: Final = 1_400
 
 _READ_KEYS_MAX: Final = 1_024
 """Most public keys that are kept as read from their bytes."""
-
-
-def signed_text(
-    key_id: str, timestamp: str, recv_window: str, method: str, target: bytes, body: bytes
-) -> bytes:
-    """The bytes that a request is signed over: six parts with line feeds between them.
-
-    `timestamp` and `recv_window` are as sent, the latter empty where it is not sent. `target` is
-    the path, with `?` and the query where there is one, as sent.
-
-    >>> signed_text("alice-1", "1764500000000", "", "GET", b"/api/v1/orders?limit=5", b"")
-    b'alice-1\\n1764500000000\\n\\nGET\\n/api/v1/orders?limit=5\\n'
-    """
-    head = f"{key_id}\n{timestamp}\n{recv_window}\n{method}\n".encode("latin-1")
-    return b"%b%b\n%b" % (head, target, body)
 
 
 def is_signed(key: Key, text: bytes, signature: str, now_ns: int) -> bool:

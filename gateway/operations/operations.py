@@ -15,6 +15,7 @@ from crossbook.gateway.operations.readiness import (
     ClockKind,
     FaultsInForce,
     Health,
+    KeysFor,
     Readiness,
     readiness,
 )
@@ -59,6 +60,7 @@ class Operations:
         self._probes = probes
         self._market = market
         self.faults_in_force: Callable[[], FaultsInForce] | None = None
+        self.keys_for: KeysFor = "none"
 
     async def metrics(self) -> str:
         """The exposition of this gateway and of every process that answers."""
@@ -84,6 +86,7 @@ class Operations:
             self._market.seq_of(0),
             self._clock,
         )
+        document.keys = self.keys_for
         if self.faults_in_force is not None:
             document.faults = self.faults_in_force()
         return document

@@ -13,6 +13,9 @@ Part = Literal["matcher", "market_data", "recorder", "clock"]
 ClockKind = Literal["system", "manual"]
 """The setting `CLOCK`."""
 
+KeysFor = Literal["none", "accounts", "all"]
+"""Nothing (`AUTH=off`), what concerns an account, or market data too (`FEED_ACCESS=keyed`)."""
+
 BEHIND_MAX: Final = 10_000
 """Commands that a recorder may be behind the gateway and still count as available."""
 
@@ -45,7 +48,7 @@ class Readiness(Struct):
     past are answered 503 `HISTORY_UNAVAILABLE`. While a matcher refuses the `clock` of its machine
     trading goes on, on a time of its own. A `clock` that is `manual` stands still until an
     administrator moves it. `faults` is there only where `FAULTS=on`: this exchange breaks on
-    purpose.
+    purpose. `keys` is what needs an API key.
     """
 
     status: Literal["ready", "degraded", "not_ready"]
@@ -56,6 +59,7 @@ class Readiness(Struct):
     seq: int
     clock: ClockKind = "system"
     faults: FaultsInForce | UnsetType = UNSET
+    keys: KeysFor = "none"
 
 
 def readiness(

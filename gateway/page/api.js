@@ -16,6 +16,8 @@ export class Refusal extends Error {
 export class Api {
   // Null while no account acts: then only public data can be requested.
   account = null;
+  // Signs every request where it is not null (AUTH=on).
+  signer = null;
 
   get(path) {
     return this.#sendAs("GET", path);
@@ -45,13 +47,21 @@ export class Api {
     return this.#send(method, path, { "X-Account": String(this.account) }, body);
   }
 
+  // The account of the key that signs, with its balances.
+  identity() {
+    return this.#send("GET", "/account", {});
+  }
+
   async #send(method, path, headers, body) {
     if (body !== undefined) headers["Content-Type"] = "application/json";
+    const target = `/api/v1${path}`;
+    const text = body && JSON.stringify(body);
     let answer;
     let document;
     try {
-      answer = await fetch(`/api/v1${path}`, {
-        method, headers, body: body && JSON.stringify(body),
+      if (this.signer) Object.assign(headers, await this.signer.headers(method, target, text));
+      answer = await fetch(target, {
+        method, headers, body: text,
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
       document = await answer.json();

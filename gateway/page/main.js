@@ -1,7 +1,7 @@
 // Puts the page together: one instrument, one account, their streams, and the views of both.
 
 import { AccountField } from "./account_field.js";
-import { Api } from "./api.js";
+import { Api, readiness } from "./api.js";
 import { decimalsOf } from "./amount.js";
 import { Balances } from "./balances.js";
 import { Book, Broken } from "./book.js";
@@ -14,6 +14,7 @@ import { Ladder } from "./ladder.js";
 import { MarketState } from "./market_state.js";
 import { OwnOrders } from "./own_orders.js";
 import { OwnTables } from "./own_tables.js";
+import { SignIn } from "./sign_in.js";
 import { Stream } from "./stream.js";
 import { Tape } from "./tape.js";
 import { onThemeChange } from "./theme.js";
@@ -51,6 +52,8 @@ let interval = INTERVALS.includes(picked.get("interval")) ? picked.get("interval
 let marketStreams = [];
 let candleStream = null;
 let orderStream = null;
+// What needs an API key: "none", "accounts", or "all".
+let keysFor = "none";
 
 // The market of an instrument
 
@@ -74,6 +77,7 @@ function openBook() {
   const current = book;
   const stream = new Stream({
     path: () => `/ws/market-data/${instrument.symbol}`,
+    greet: greetMarket,
     changed: ({ phase }) => {
       if (phase === "lost") bookLoaded = false;
       connection.refresh();
@@ -107,6 +111,7 @@ function openTrades() {
   const current = trades;
   return new Stream({
     path: () => `/ws/trades/${instrument.symbol}`,
+    greet: greetMarket,
     changed: ({ phase, live }) => {
       if (phase === "open" && live) current.join();
       connection.refresh();
@@ -125,6 +130,7 @@ function openTrades() {
 function openTicker() {
   return new Stream({
     path: () => `/ws/ticker/${instrument.symbol}`,
+    greet: greetMarket,
     changed: () => connection.refresh(),
     receive: (message) => {
       if (message.type === "ticker") ticker.take(message);
@@ -138,6 +144,7 @@ function showCandles() {
   let wasLost = false;
   candleStream = new Stream({
     path: () => `/ws/candles/${instrument.symbol}?interval=${interval}`,
+    greet: greetMarket,
     changed: ({ phase }) => {
       if (phase === "open" && wasLost) candles.loadPast();
       wasLost = phase === "lost";
@@ -159,9 +166,10 @@ function showAccount(account) {
     followConnection();
     return;
   }
-  keep("account", account);
+  if (api.signer === null) keep("account", account);
   orderStream = new Stream({
     path: () => `/ws/orders?account=${account}`,
+    greet: (path) => api.signer?.signIn(path) ?? null,
     beats: false,
     changed: ({ phase }) => {
       // An idle stream of orders is silent: it is dead when the others are.
@@ -177,6 +185,11 @@ function showAccount(account) {
     },
   });
   followConnection();
+}
+
+// The first message to a stream of market data.
+function greetMarket(path) {
+  return keysFor === "all" && api.signer ? api.signer.signIn(path) : null;
 }
 
 function ownChanged() {
@@ -256,18 +269,41 @@ async function listInstruments() {
   }
 }
 
+// The part that chooses the account: the account field, or the sign-in where keys are needed.
+// Market data that needs a key comes only once one has signed in.
+async function chooseIdentity() {
+  let answer = null;
+  while ((answer = await readiness()) === null) {
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
+  keysFor = answer.keys;
+  document.getElementById("keys-note").hidden = keysFor !== "none";
+  if (keysFor === "none") return () => accountField.begin(picked.getAll("account"));
+  let shown = false;
+  const signIn = new SignIn(api, (account) => {
+    if (shown) showAccount(account);
+  });
+  const begun = signIn.begin();
+  return async () => {
+    await begun;
+    shown = true;
+    showAccount(api.account);
+  };
+}
+
 async function start() {
   offerIntervals();
   onThemeChange(() => depthChart.redraw());
   new FaultsNote().begin();
   new ClockNote().begin();
+  const identity = chooseIdentity();
   instruments = new Map((await listInstruments()).map((each) => [each.symbol, each]));
   const chosen = instrumentOf(picked.getAll("symbol"));
   offerInstruments(chosen);
   await candles.ready;
   if (chosen === null) connection.rest();
   else showMarket(chosen);
-  accountField.begin(picked.getAll("account"));
+  (await identity)();
 }
 
 start();

@@ -1,6 +1,8 @@
 // A WebSocket that comes back by itself: waits longer after each failure, and counts as lost when
 // it falls silent although heartbeats are due.
 
+import { SIGN_IN } from "./signer.js";
+
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
 const SILENT_MS = 3500;
@@ -22,14 +24,17 @@ export class Stream {
   #receive;
   #changed;
   #beats;
+  #greet;
 
   // `path()` gives the path of each attempt; `receive` gets each message but heartbeat and status;
   // `changed` is called when phase, live or reason have. `beats`: a heartbeat comes every second.
-  constructor({ path, receive, changed, beats = true }) {
+  // `greet(path)` gives the first message to send, or null.
+  constructor({ path, receive, changed, beats = true, greet = () => null }) {
     this.#path = path;
     this.#receive = receive;
     this.#changed = changed;
     this.#beats = beats;
+    this.#greet = greet;
     this.#connect();
     this.watch = setInterval(() => this.#look(), WATCH_MS);
     addEventListener("pagehide", this.#leave);
@@ -71,9 +76,13 @@ export class Stream {
 
   #connect() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}${this.#path()}`);
+    const path = this.#path();
+    const socket = new WebSocket(`${scheme}://${location.host}${path}`);
     this.#socket = socket;
-    socket.onopen = () => {
+    socket.onopen = async () => {
+      const first = await this.#greet(path);
+      if (this.#socket !== socket) return;
+      if (first !== null) socket.send(first);
       this.receivedMs = Date.now();
       this.#failures = 0;
       this.#become("open", true, "");
@@ -91,7 +100,7 @@ export class Stream {
     this.receivedMs = Date.now();
     if (message.type === "status") {
       this.#become("open", message.status === "live", message.reason);
-    } else if (message.type !== "heartbeat") {
+    } else if (message.type !== "heartbeat" && message.id !== SIGN_IN) {
       this.#receive(message);
     }
   }

@@ -128,7 +128,8 @@ class HttpConnection(HttpToolsProtocol):
         except httptools.HttpParserError:
             parsed = None
         scheme, mark, rest = target.partition(b"://")
-        if parsed is None or not parsed.host or not mark or scheme.lower() != b"http":
+        own = (self.scheme or "").encode()
+        if parsed is None or not parsed.host or not mark or scheme.lower() != own:
             self._fail("the target of a request is a path")
         self.headers.append((TARGET_HEADER, rest.partition(b"/")[0].partition(b"?")[0]))
 

@@ -3,13 +3,18 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
 from crossbook.gateway.web.entrance import AsgiApp
-from crossbook.gateway.web.http_connection import HttpConnection, http_protocol_of
+from crossbook.gateway.web.http_connection import (
+    REQUEST_WITHIN_S,
+    HttpConnection,
+    http_protocol_of,
+)
 from crossbook.gateway.web.listener import BACKLOG
 from crossbook.gateway.web.websocket import Hub, protocol_of
 
@@ -23,6 +28,29 @@ STOP_S: Final = 5
 class _Server(uvicorn.Server):
     """A server that leaves signals to its process."""
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve at these sockets; a connection that does not complete its TLS handshake in time is
+        dropped, which uvicorn leaves to the minute of the event loop."""
+        config = self.config
+        options: dict[str, Any] = {}
+        if config.ssl is not None:
+            options = {"ssl": config.ssl, "ssl_handshake_timeout": REQUEST_WITHIN_S}
+
+        def connection() -> asyncio.Protocol:
+            make: Any = config.http_protocol_class
+            made: asyncio.Protocol = make(
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return made
+
+        loop = asyncio.get_running_loop()
+        await self.lifespan.startup()
+        self.servers = [
+            await loop.create_server(connection, sock=each, backlog=config.backlog, **options)
+            for each in sockets or ()
+        ]
+        self.started = True
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
@@ -31,7 +59,7 @@ class _Server(uvicorn.Server):
 
 class HttpServer:
     """Serves `app` and the WebSockets of `hub` on a listening socket, from `start` to `stop`, over
-    HTTP connections of one `kind`."""
+    HTTP connections of one `kind`, which are HTTPS where there is `tls`."""
 
     def __init__(
         self,
@@ -39,27 +67,29 @@ class HttpServer:
         hub: Hub,
         listener: socket.socket,
         kind: type[HttpConnection] = HttpConnection,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._socket = listener
         self.port = int(listener.getsockname()[1])
         self.http_connections: set[HttpConnection] = set()
-        self._server = _Server(
-            uvicorn.Config(
-                app,
-                http=http_protocol_of(self.http_connections, kind),  # type: ignore[arg-type]
-                ws=protocol_of(hub),  # type: ignore[arg-type]
-                loop="none",
-                lifespan="off",
-                log_config=None,
-                log_level="error",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                backlog=BACKLOG,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=STOP_S,
-            )
+        config = uvicorn.Config(
+            app,
+            http=http_protocol_of(self.http_connections, kind),  # type: ignore[arg-type]
+            ws=protocol_of(hub),  # type: ignore[arg-type]
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_S,
         )
+        config.load()
+        config.ssl = tls
+        self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -357,7 +357,8 @@ class WebSocketConnection(asyncio.Protocol):
                 transport.write(data)
                 continue
             self._close_by = self._hub.seconds + self._hub.limits.close_within_s
-            if self._protocol.parser_exc is not None and not transport.is_closing():
+            is_faulty = self._protocol.parser_exc is not None and not transport.is_closing()
+            if is_faulty and transport.can_write_eof():
                 # The client may still be sending. With unread bytes the kernel would reset the
                 # connection, and the close frame would be lost.
                 transport.write_eof()

@@ -5,6 +5,7 @@ async with HttpWorld() as world:
 """
 
 import asyncio
+import ssl
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -45,6 +46,7 @@ class HttpWorld(RestWorld):
         hosts: AllowedHosts | None = None,
         origins: tuple[str, ...] = (),
         access: KeyAccess | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(hosts=hosts, origins=origins, access=access)
         orders = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
@@ -52,7 +54,8 @@ class HttpWorld(RestWorld):
         if access is not None:
             route = KeyGate(access).order_route(orders)
         router = stream_router(Admission(hosts or AllowedHosts()), route, None)
-        self.server = HttpServer(self.app, Hub(router, Limits()), listening("127.0.0.1", 0))
+        hub = Hub(router, Limits())
+        self.server = HttpServer(self.app, hub, listening("127.0.0.1", 0), tls=tls)
 
     async def __aenter__(self) -> Self:
         await self.server.start()

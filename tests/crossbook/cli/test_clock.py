@@ -14,7 +14,7 @@ def matchers(monkeypatch: pytest.MonkeyPatch) -> Matchers:
 def manual(matchers: Matchers, monkeypatch: pytest.MonkeyPatch, fault: str = "") -> None:
     """All clocks are manual; that of the second shard is a second behind. The gateway has followed,
     or not for this reason."""
-    monkeypatch.setattr("crossbook.cli.clock.time_fault", lambda *_: fault)
+    monkeypatch.setattr("crossbook.cli.clock.time_fault", lambda *_, **__: fault)
     matchers.views = [
         replace(view, is_manual=True, time_ns=BEGAN_NS - shard * SECOND_NS)
         for shard, view in enumerate(matchers.views)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from crossbook.common.keys import Key, KeyScheme, Scope
-from crossbook.gateway.auth.signatures import signed_text
+from crossbook.common.signing import signed_text
 
 ALL: Final = Scope.READ | Scope.TRADE | Scope.ADMIN
 Signs = Callable[[bytes], str]

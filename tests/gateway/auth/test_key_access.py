@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from crossbook.common.keys import Scope
+from crossbook.common.signing import RECV_WINDOW_MAX_MS
 from crossbook.common.times import SECOND_NS
 from crossbook.gateway.auth.access import NOBODY
-from crossbook.gateway.auth.key_access import RECV_WINDOW_MAX_MS, KeyAccess
+from crossbook.gateway.auth.key_access import KeyAccess
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.problem import Problem
 from tests.gateway.auth.keyed import ALL, Owner, ed25519_owner, hmac_owner, rsa_owner

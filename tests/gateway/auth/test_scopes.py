@@ -56,7 +56,7 @@ def test_market_data_may_need_a_key_but_for_the_time() -> None:
         ("GET", "/", None),
         ("HEAD", "/page/main.js", None),
         ("GET", "/docs", None),
-        ("GET", "/docs/assets/swagger-ui.css", None),
+        ("GET", "/docs/swagger-ui.css", None),
         ("GET", "/openapi.json", None),
         ("OPTIONS", "/api/v1/orders", None),
         ("HEAD", "/api/v1/orders", Scope.READ),

@@ -57,6 +57,7 @@ def test_a_recorder_whose_database_fails_is_named_with_the_reason() -> None:
                 "missing": [{"part": "recorder", "reason": "the recorder does not answer"}],
                 "seq": 0,
                 "clock": "system",
+                "keys": "none",
             }
 
             def fail() -> None:

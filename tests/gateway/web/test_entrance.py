@@ -20,7 +20,7 @@ PUBLIC: Final = (
 )
 OTHERS: Final = (
     "/", "/page/main.js", "/page/theme.css", "/health", "/ready", "/metrics", "/docs",
-    "/docs/assets/swagger-ui.css", "/openapi.json", "/api/v1/account", "/api/v1/orders",
+    "/docs/swagger-ui.css", "/openapi.json", "/api/v1/account", "/api/v1/orders",
     "/api/v1/orders/ORD-0000000001", "/api/v1/fills",
 )  # fmt: skip
 
