@@ -114,6 +114,11 @@ class _Maker(ast.NodeVisitor):
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """None: likewise."""
 
+    def visit_keyword(self, node: ast.keyword) -> None:
+        """Not `strict` of a `zip`, which is an assertion too."""
+        if node.arg != "strict":
+            self.visit(node.value)
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         """Only the value."""
         if node.value is not None:

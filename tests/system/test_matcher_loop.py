@@ -41,7 +41,7 @@ from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
 from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
-from crossbook.matcher.service import Batches, MatcherService
+from crossbook.matcher.service import SLEEP_MS, Batches, MatcherService
 from crossbook.matcher.timekeeper import Timekeeper
 from tests.simulation.fake_disk import FakeDisk
 from tests.system.loop import MS, FakeSocket, LoopScript
@@ -452,6 +452,13 @@ def test_everything_is_synced_when_the_loop_ends(monkeypatch: pytest.MonkeyPatch
     loop.run(200)
     loop.disk.crash(Random(1))
     assert Journal.open(loop.disk, 77, b"", 64 * 1024).last_seq == 1
+
+
+def test_a_stop_ends_the_loop_within_the_longest_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a matcher with nothing to do before its next heartbeat."""
+    loop = Loop(monkeypatch, heartbeat_ms=4_000, sync_interval_ms=4_000)
+    loop.run(1_500)
+    assert loop.clock.now_ns() - NOW <= (1_500 + SLEEP_MS + 1) * MS
 
 
 def test_a_matcher_sleeps_until_the_next_due_time_and_does_not_look_meanwhile(

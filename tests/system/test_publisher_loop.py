@@ -9,7 +9,7 @@ import pytest
 
 from crossbook.common.instruments import example
 from crossbook.common.messages.codec import decode_feed, encode
-from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.events import EventBatch, InstrumentAdded
 from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
 from crossbook.common.messages.matcher_queries import Books, ResendTooOld
 from crossbook.common.process.clock import FakeClock
@@ -42,6 +42,7 @@ def heartbeats(
     busy_with: bytes = IDLE,
     reply: bytes = b"",
     moves: Mapping[int, int] | None = None,
+    at_once: int = 1,
 ) -> list[tuple[int, Heartbeat]]:
     """Milliseconds from the start and content of every heartbeat.
 
@@ -62,7 +63,7 @@ def heartbeats(
     )  # fmt: skip
     busy, frame = (queries, reply) if reply else (events, busy_with)
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
-        script.at(ms, lambda: busy.waiting.append([frame]))
+        script.at(ms, lambda: busy.waiting.extend([[frame]] * at_once))
     for ms, time_ns in (moves or {}).items():
         moved = encode(EventBatch(7, 1, 0, time_ns, []))
         script.at(ms, partial(events.waiting.append, [moved]))
@@ -108,6 +109,24 @@ def test_batches_that_are_none_are_counted_and_left_out(
     rounds = Rounds()
     heartbeats(monkeypatch, 500, 1_000, 100, rounds, payload)
     assert (rounds.malformed, rounds.batches, rounds.events) == (malformed, 9, 0)
+
+
+def test_waiting_events_are_published_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five batches of two events: after every four events, and what is left at the end."""
+    added = InstrumentAdded(1, 0, 0, 1, example())
+    two = EventBatch(incarnation=7, first_seq=1, last_seq=2, time_ns=9, events=[added] * 2)
+    rounds = Rounds()
+    published: list[int] = []
+    publish = PublisherService._publish
+
+    def noted(service: PublisherService) -> None:
+        published.append(rounds.events)
+        publish(service)
+
+    monkeypatch.setattr("crossbook.publisher.service.DRAIN_EVENTS", 4)
+    monkeypatch.setattr(PublisherService, "_publish", noted)
+    heartbeats(monkeypatch, 500, 150, 100, rounds, encode(two), at_once=5)
+    assert published == [4, 8, 10]
 
 
 def test_a_heartbeat_contains_the_silence_of_the_matcher(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -295,6 +295,14 @@ def test_a_lone_order_is_written_at_once_and_many_share_a_transaction(world: Rec
     assert world.service.seq == 51
 
 
+def test_each_reply_of_the_matcher_is_a_transaction_of_its_own(world: RecorderWorld) -> None:
+    replies = [Resend(1, INCARNATION, [Raw(encode(batch(seq)))]) for seq in (2, 3)]
+    world.deliver(50, batch(1))
+    world.script.at(70, lambda: world.queries.waiting.extend([encode(each)] for each in replies))
+    world.run(100)
+    assert world.writes == [50, 70, 70]
+
+
 def test_large_batches_are_transactions_of_their_own(
     world: RecorderWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,18 @@ session goes on."""
 import pytest
 
 from crossbook.client.recovery import Recovery, Track
-from crossbook.common.messages.entry import Ack, CaughtUp
-from tests.crossbook.client.test_recovery import execution
+from crossbook.common.messages.entry import Ack, CaughtUp, Reject
+from crossbook.common.types import RejectReason
+from tests.crossbook.client.test_recovery import (
+    TOKEN,
+    execution,
+    give,
+    log_on,
+    logged_on,
+    lose_session,
+    requested,
+    sent_by,
+)
 
 
 def ack_of(seq: int, order_id: int) -> Ack:
@@ -64,3 +74,21 @@ def test_settled_executions_lie_within_the_hole_and_the_rest_outside() -> None:
     assert recovery.next_seq == 13
     recovery.receive(held[3])
     assert recovery.rest() == [held[0], execution(13, trade_id=4)]
+
+
+def test_after_a_refused_logon_the_next_session_requests_the_hole_at_once() -> None:
+    session = logged_on(seq=100)
+    lose_session(session)
+    first = requested(session)[1]
+    session.open()
+    logon = sent_by(session)[0]
+    give(
+        session,
+        Reject(request_seq=logon.request_seq, reason=RejectReason.BUSY, field="", text="full"),
+    )
+    assert session.recovering
+    session.open()
+    log_on(session, TOKEN + 2)
+    again = requested(session)[1]
+    assert again.from_seq == first.from_seq == 101
+    assert again.request_seq > first.request_seq
