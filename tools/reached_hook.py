@@ -2,29 +2,35 @@
 
 `REACHED_INTO` names a folder with two files: `test` holds the number of the running test, which
 pytest sets, and `functions` gets a line from each process. A line is appended at the first call, so
-that a process that is killed has left its notes. Forks and threads continue to note.
+that a process that is killed has left its notes. Forks and threads continue to note, and processes
+begin to, whatever environment they are started with.
 """
 
 import mmap
 import os
 import sys
 import threading
+from collections.abc import MutableMapping
+from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Final
+from typing import Any, Final
 
 INTO: Final = "REACHED_INTO"
 TEST: Final = "test"
 FUNCTIONS: Final = "functions"
 
-_ROOT: Final = f"{Path(__file__).parents[1]}/"
+_ROOT: Final = Path(__file__).parents[1]
+PATHS: Final = (str(_ROOT), str(_ROOT / "tools/at_start"))
+"""What PYTHONPATH of a process that notes has."""
+
 _hooks: "list[Hook]" = []
 
 
 class Hook:
     """A trace function for all threads of a process."""
 
-    def __init__(self, folder: Path, root: str = _ROOT) -> None:
+    def __init__(self, folder: Path, root: str = f"{_ROOT}/") -> None:
         self._functions = folder / FUNCTIONS
         self._root = root
         self._test = running_test(folder)
@@ -66,5 +72,16 @@ def begin() -> None:
     if into:
         if not _hooks:
             _hooks.append(Hook(Path(into)))
+            sys.addaudithook(partial(_pass_on, into))
         threading.settrace(_hooks[0].call)
         sys.settrace(_hooks[0].call)
+
+
+def _pass_on(into: str, event: str, arguments: tuple[Any, ...]) -> None:
+    """Put the folder into the environment of a process that is about to be started."""
+    if event == "subprocess.Popen" and isinstance(arguments[3], MutableMapping):
+        environment = arguments[3]
+        environment[INTO] = into
+        paths = list(filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))
+        paths += [path for path in PATHS if path not in paths]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)

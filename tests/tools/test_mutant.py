@@ -77,3 +77,10 @@ def test_each_defect_parses_and_changes_one_place() -> None:
 )
 def test_a_line_has_the_expected_mutants(line: str, after: str) -> None:
     assert after in [m.after for m in mutants("a.py", f"def f(a, b):\n    {line}\n")]
+
+
+def test_a_zip_stays_strict_and_other_words_change() -> None:
+    source = "def f(a, b):\n    g(zip(a, b, strict=True), sort=True)\n"
+    assert [m.after for m in mutants("a.py", source)] == [
+        "pass", "g(zip(a, b, strict=True), sort=False)",
+    ]  # fmt: skip

@@ -55,7 +55,7 @@ def test_d():
     assert not box
 """
 PROCESSES = """
-import subprocess, sys
+import os, subprocess, sys
 import pytest
 
 PROGRAM = '''
@@ -76,7 +76,11 @@ for line in sys.stdin:
 @pytest.fixture(scope="module")
 def shared():
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM],
+        env={"PYTHONPATH": os.path.dirname(__file__)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as program:
         assert program.stdout.readline().strip() == "ready"
         yield program
@@ -146,7 +150,7 @@ def test_each_function_is_noted_with_the_tests_that_run_it(project: Path) -> Non
 
 
 def test_functions_of_a_process_are_noted_with_the_tests_that_run_meanwhile(project: Path) -> None:
-    """Those of a process that is killed, and of one that was forked, too."""
+    """Those of a process that was forked, or is killed, or has an environment of its own, too."""
     (project / "test_box.py").write_text(PROCESSES)
     assert functions_of_box(notes(project)) == {
         "box.py:made": ["test_box.py"],
