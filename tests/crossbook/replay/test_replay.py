@@ -5,8 +5,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from crossbook.common.following.depth import OrderDepth
 from crossbook.common.messages import entry, feed
-from crossbook.common.types import RejectReason
+from crossbook.common.types import RejectReason, Side
 from crossbook.replay.check import CheckResult, ReplayCheck, Tally
 from crossbook.replay.recording import BookDigest, BookRow, RecordedCommand, RecordedFill, Recording
 from crossbook.replay.recording_files import read_recording
@@ -36,6 +37,13 @@ def nothing(index: int, outcome: Outcome) -> Outcome:
     return outcome
 
 
+def answer(judge: ReplayCheck, index: int, found: entry.Ack | entry.Reject) -> None:
+    if isinstance(found, entry.Ack):
+        judge.accepted(index, found)
+    else:
+        judge.refused(index, found)
+
+
 def check(
     flow: Recording, change: Callable[[int, Outcome], Outcome] = nothing, *, complete: bool = True
 ) -> CheckResult:
@@ -44,10 +52,7 @@ def check(
     judge = ReplayCheck(flow)
     for index, command in enumerate(flow.commands):
         outcome = change(index, exchange.apply(command))
-        if isinstance(outcome.answer, entry.Ack):
-            judge.accepted(index, outcome.answer)
-        else:
-            judge.refused(index, outcome.answer)
+        answer(judge, index, outcome.answer)
         for execution in outcome.executions:
             judge.executed(execution)
         judge.traded(outcome.trades)
@@ -358,6 +363,52 @@ def test_books_the_feed_never_reached_count_as_different() -> None:
 
     assert not result.equal
     assert result.books.different + result.digests.different >= 1
+
+
+@pytest.mark.parametrize("answers_come_late", [False, True])
+def test_after_a_loss_books_are_compared_again_from_the_number_of_a_snapshot(
+    answers_come_late: bool,
+) -> None:
+    """Lost from before the second row on; loaded as of the fourth, once some later changes are
+    there."""
+    flow = recording()
+    rows = [i for i, command in enumerate(flow.commands) if command.seq in flow.books]
+    lost, kept, loaded_at = rows[1] - 1, rows[3] - 2, rows[3] + 3
+    exchange, book, judge = PlainExchange(), OrderDepth(), ReplayCheck(flow)
+    late: list[tuple[int, entry.Ack | entry.Reject]] = []
+    snapshot: list[list[tuple[int, int, int]]] = []
+    for index, command in enumerate(flow.commands):
+        outcome = exchange.apply(command)
+        for execution in outcome.executions:
+            judge.executed(execution)
+        judge.traded(outcome.trades)
+        for change in outcome.changes:
+            book.apply(change)
+        if not lost <= index < kept:
+            judge.changed(outcome.changes)
+        if answers_come_late and lost <= index <= loaded_at:
+            late.append((index, outcome.answer))
+        else:
+            answer(judge, index, outcome.answer)
+        if index == rows[3]:
+            snapshot = [list(book.orders(Side.BUY)), list(book.orders(Side.SELL))]
+            seq = outcome.answer.seq
+        if index == loaded_at:
+            judge.load(seq, *snapshot)
+            for each in late:
+                answer(judge, *each)
+        if index < lost or index >= loaded_at:
+            judge.complete(outcome.answer.seq)
+    result = judge.result()
+    assert result.books == Tally(len(rows), len(rows) - 2)
+    digests = [i for i, command in enumerate(flow.commands) if command.seq in flow.digests]
+    unseen = sum(lost <= index < rows[3] for index in digests)
+    assert result.digests == Tally(len(digests), len(digests) - unseen)
+    assert (result.by_exchange, result.unexpected, result.own_fills.different) == (2 + unseen, 0, 0)
+    assert result.differences[0] == (
+        f"book after command {flow.commands[rows[1]].seq}: the feed lost changes before it"
+    )
+    assert judge.fill_count == result.fills == sum(map(len, (flow.fills or {}).values()))
 
 
 def test_unanswered_commands_are_a_difference() -> None:

@@ -41,6 +41,15 @@ def test_a_torn_tail_ends_the_export_before_it(stored: StoredExchange, copy: Pat
     assert [row[0] for row in found] == [row[0] for row in whole[: len(found)]]
 
 
+@pytest.mark.parametrize("rows", [1, 7])
+def test_orders_that_are_spooled_in_parts_are_the_same(
+    stored: StoredExchange, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    whole = list(JournalSource(stored.folder).rows(ORDERS, EVERYTHING))
+    monkeypatch.setattr("crossbook.research.journal.EVENTS_MAX", rows)
+    assert list(JournalSource(stored.folder).rows(ORDERS, EVERYTHING)) == whole
+
+
 def test_damage_is_named_and_nothing_is_exported(copy: Path) -> None:
     first = min(copy.glob("*.journal"))
     content = bytearray(first.read_bytes())
