@@ -1,6 +1,8 @@
 """`/ws/candles/` and `/ws/ticker/`: only the latest message is sent, and every final candle
 once."""
 
+import pytest
+
 from crossbook.common.messages.feed import Candles, Snapshot, Ticker
 from crossbook.common.messages.history_queries import Candle
 from tests.worlds.feed_source import SYMBOL
@@ -177,3 +179,30 @@ def test_the_ticker_is_the_latest_for_everyone() -> None:
     assert [message["seq"] for message in slow.pop_messages()] == [1, 3]
     late = world.connect(path).pop_messages()
     assert [(message["type"], message["last"]) for message in late] == [("ticker", "0.03")]
+
+
+@pytest.mark.parametrize(
+    ("path", "update"),
+    [
+        (CANDLES, Candles(symbol=SYMBOL, seq=1, candles=[candle(60, 1)], time_ns=0)),
+        (f"/ws/ticker/{SYMBOL}", Ticker(SYMBOL, *([1] * 17))),
+    ],
+)
+def test_work_is_measured_where_something_was_sent(path: str, update: Candles | Ticker) -> None:
+    world = quiet_world()
+    client = world.connect(path)
+    world.advance(2_000)
+    client.pop_messages()
+    assert not world.streams.work(world.now_ns)
+    for changed in (False, True):
+        # The second one has to wait for its time.
+        world.streams.apply([update])
+        assert world.streams.work(world.now_ns) is not changed
+        world.streams.written(0)
+        assert len(client.pop_messages()) == (not changed)
+        if isinstance(update, Ticker):
+            update = Ticker(SYMBOL, *([2] * 17))
+        else:
+            update = Candles(symbol=SYMBOL, seq=2, candles=[candle(60, 2)], time_ns=0)
+    world.advance(1_000)
+    assert len(client.pop_messages()) == 1
