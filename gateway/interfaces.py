@@ -43,9 +43,10 @@ from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.certificate import Certificate
 from crossbook.gateway.web.channel import Router
+from crossbook.gateway.web.crowd import MIB
 from crossbook.gateway.web.entrance import AsgiApp
 from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins, is_loopback
-from crossbook.gateway.web.http_connection import HttpConnection
+from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.stream_router import stream_router
@@ -145,7 +146,12 @@ class Interfaces:
         router = self._router(Admission(hosts), order_streams, metrics.streams, gate)
         if self._faults is not None:
             router = self._faults.router(router, access)
-        limits = Limits(connections_max=settings.max_websocket_connections)
+        limits = Limits(
+            connections_max=settings.max_websocket_connections,
+            of_address_max=settings.places_of_address(settings.max_websocket_connections),
+            http_of_address_max=settings.places_of_address(HTTP_CONNECTIONS_MAX),
+            unread_max=settings.max_unread_mb * MIB,
+        )
         hub = metrics.hub = Hub(router, limits)
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())

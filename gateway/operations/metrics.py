@@ -178,6 +178,10 @@ class GatewayMetrics(Exposition):
         yield self.seconds("http_seconds", "Time of an HTTP request", http.times)
         connections = len(server.http_connections)
         yield self.gauge("http_connections", "Connections that are no WebSocket", connections)
+        cut_off = hub.crowd.cut_off()
+        yield self.counter("http_cut_off", "HTTP connections ended, by reason", cut_off, "reason")
+        unread = hub.crowd.unread.total
+        yield self.gauge("web_bytes_unread", "Bytes that HTTP and WebSocket clients leave", unread)
         yield self.gauge("websockets", "WebSocket connections", len(hub))
         limit = hub.limits.connections_max
         yield self.gauge("websockets_limit", "MAX_WEBSOCKET_CONNECTIONS", limit)

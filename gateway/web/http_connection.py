@@ -14,8 +14,10 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from crossbook.common.process.tcp_facts import owner_of
 from crossbook.gateway.problem import ErrorDocument, malformed
 from crossbook.gateway.web.admission import TARGET_HEADER
+from crossbook.gateway.web.crowd import Crowd
 
 REQUEST_WITHIN_S: Final = 10.0
 """Seconds after which the connection of an incomplete request is dropped."""
@@ -25,6 +27,13 @@ HEADERS_MAX: Final = 16_384
 
 HTTP_CONNECTIONS_MAX: Final = 4_096
 """Most connections that are not, or not yet, a WebSocket; one more is answered with 503."""
+
+UNREAD_NOTED: Final = 16_384
+"""Bytes of a response above which those that wait are counted, and have to be read."""
+
+READ_WITHIN_S: Final = 30.0
+READ_AT_LEAST: Final = 65_536
+"""A client reads so many bytes of what waits for it, or the rest, within this time."""
 
 _BUSY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
@@ -43,9 +52,15 @@ _encode = msgspec.json.Encoder().encode
 class HttpConnection(HttpToolsProtocol):
     """One connection of a server; `open_connections` holds all of them."""
 
-    def __init__(self, *, open_connections: set["HttpConnection"], **uvicorns: Any) -> None:
+    def __init__(
+        self, *, open_connections: set["HttpConnection"], crowd: Crowd, **uvicorns: Any
+    ) -> None:
         super().__init__(**uvicorns)
         self._open = open_connections
+        self._crowd = crowd
+        self.owner = ""
+        self._body_bytes = self._unread = 0
+        self._read_timer: asyncio.TimerHandle | None = None
         self._size = 0
         self._head_is_complete = False
         self._reason = ""
@@ -57,15 +72,36 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_made(transport)
         self._open.add(self)
         self._start_timer()
-        if len(self._open) > HTTP_CONNECTIONS_MAX:
+        transport.set_write_buffer_limits(UNREAD_NOTED)
+        self.owner = owner_of(self.client[0]) if self.client else ""
+        has_place = self._crowd.http.take(self.owner)
+        if len(self._open) > HTTP_CONNECTIONS_MAX or not has_place:
+            reason = "connections" if has_place else "connections_of_address"
+            self._crowd.refused[reason] += 1
             transport.write(_BUSY)
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._stop_timer()
-        self._open.discard(self)
+        self._leave()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """More waits than the kernel accepts: the client has to read it."""
+        super().pause_writing()
+        self._unread = self.transport.get_write_buffer_size()
+        self._crowd.unread.hold(self, self._unread)
+        if self._read_timer is None:
+            self._read_timer = self.loop.call_later(READ_WITHIN_S, self._check_read)
+
+    def resume_writing(self) -> None:
+        """The client has read nearly all."""
+        self._stop_read_timer()
+        super().resume_writing()
+
+    def cut_off(self) -> None:
+        """Drop the connection; not at once, because the transport may be writing."""
+        self.loop.call_soon(self.transport.abort)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -94,9 +130,17 @@ class HttpConnection(HttpToolsProtocol):
             self._split_target()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Part of the body."""
+        self._body_bytes += len(body)
+        self._crowd.bodies.hold(self, self._body_bytes)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """The request is complete."""
         self._stop_timer()
+        self._body_bytes = 0
+        self._crowd.bodies.release(self)
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -146,9 +190,34 @@ class HttpConnection(HttpToolsProtocol):
             self._reason = "a handshake has no body here; send none"
             self.send_400_response("")
             return
-        self._stop_timer()
-        self._open.discard(self)
+        self._leave()
         super().handle_websocket_upgrade()
+
+    def _leave(self) -> None:
+        """Give up what an HTTP connection holds."""
+        self._stop_timer()
+        self._stop_read_timer()
+        self._crowd.bodies.release(self)
+        if self in self._open:
+            self._open.discard(self)
+            self._crowd.http.leave(self.owner)
+
+    def _stop_read_timer(self) -> None:
+        self._crowd.unread.release(self)
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+
+    def _check_read(self) -> None:
+        """Drop a client that has read too little of what waits for it."""
+        left = self.transport.get_write_buffer_size()
+        if left > self._unread - READ_AT_LEAST:
+            self._crowd.refused["unread"] += 1
+            self.cut_off()
+            return
+        self._unread = left
+        self._crowd.unread.hold(self, left)
+        self._read_timer = self.loop.call_later(READ_WITHIN_S, self._check_read)
 
     def _count_bytes(self, size: int) -> None:
         self._size += size
@@ -170,11 +239,13 @@ class HttpConnection(HttpToolsProtocol):
 
 
 def http_protocol_of(
-    open_connections: set[HttpConnection], kind: type[HttpConnection] = HttpConnection
+    open_connections: set[HttpConnection],
+    crowd: Crowd,
+    kind: type[HttpConnection] = HttpConnection,
 ) -> Callable[..., HttpConnection]:
     """The value of `uvicorn.Config(http=...)`; connections are of this kind."""
 
     def make(**uvicorns: Any) -> HttpConnection:
-        return kind(open_connections=open_connections, **uvicorns)
+        return kind(open_connections=open_connections, crowd=crowd, **uvicorns)
 
     return make

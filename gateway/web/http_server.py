@@ -74,7 +74,7 @@ class HttpServer:
         self.http_connections: set[HttpConnection] = set()
         config = uvicorn.Config(
             app,
-            http=http_protocol_of(self.http_connections, kind),  # type: ignore[arg-type]
+            http=http_protocol_of(self.http_connections, hub.crowd, kind),  # type: ignore[arg-type]
             ws=protocol_of(hub),  # type: ignore[arg-type]
             loop="none",
             lifespan="off",

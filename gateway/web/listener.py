@@ -10,6 +10,10 @@ BACKLOG: Final = 4_096
 """Most connections that wait: those that come before the server has started do."""
 
 
+UNREAD_MS: Final = 60_000
+"""Time in which a client acknowledges what was sent to it."""
+
+
 def listening(host: str, port: int) -> socket.socket:
     """A listening socket; raises `ConfigError` when the address cannot be bound."""
     bare = host.strip("[]")
@@ -18,6 +22,10 @@ def listening(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = found[0]
         made = socket.socket(family, kind, protocol)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit these: the kernel ends one whose client is gone, or reads nothing.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
         made.setblocking(False)
         made.bind(address)
         # Two processes that start together may both bind; only one of them may listen.

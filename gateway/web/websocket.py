@@ -23,6 +23,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from crossbook.common.process.log import logger
+from crossbook.common.process.tcp_facts import owner_of
 from crossbook.gateway.web.channel import (
     GOING_AWAY,
     INTERNAL_ERROR,
@@ -36,6 +37,7 @@ from crossbook.gateway.web.channel import (
     Router,
     text_frame,
 )
+from crossbook.gateway.web.crowd import MIB, Crowd
 
 __all__ = ["Hub", "Limits", "WebSocketConnection", "make_protocol", "text_frame"]
 
@@ -54,6 +56,12 @@ class Limits(Struct, frozen=True):
 
     connections_max: int = 10_000
     """Most connections over all routes; one more is accepted and closed with 1013."""
+    of_address_max: int = 10_000
+    """Most connections of one address; one more likewise."""
+    http_of_address_max: int = 4_096
+    """Most connections of one address that are not, or not yet, a WebSocket."""
+    unread_max: int = 128 * MIB
+    """Unsent bytes of all connections, HTTP too; past it those with most are dropped."""
     message_max: int = 65_536
     """Bytes of one incoming message; a larger one is answered with close code 1009."""
     buffered_max: int = 262_144
@@ -79,6 +87,7 @@ class Hub:
     def __init__(self, router: Router, limits: Limits) -> None:
         self.router = router
         self.limits = limits
+        self.crowd = Crowd(limits.http_of_address_max, limits.of_address_max, limits.unread_max)
         self.seconds = 0
         self.refused = 0
         self.closed: Counter[int] = Counter()
@@ -99,7 +108,10 @@ class Hub:
 
     def discard(self, connection: "WebSocketConnection") -> None:
         """Remove a connection; without any the timer stops."""
-        self._connections.pop(connection, None)
+        self.crowd.unread.release(connection)
+        if connection in self._connections:
+            del self._connections[connection]
+            self.crowd.websockets.leave(connection.owner)
         if not self._connections and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -147,6 +159,7 @@ class WebSocketConnection(asyncio.Protocol):
         "_server_state",
         "_transport",
         "full",
+        "owner",
     )
 
     def __init__(self, hub: Hub, server_state: ServerState) -> None:
@@ -163,12 +176,14 @@ class WebSocketConnection(asyncio.Protocol):
         self._received = hub.seconds
         self._full_since = 0
         self._close_by = 0
+        self.owner = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the transport of an HTTP connection that is upgraded."""
         self._transport = cast(asyncio.Transport, transport)
         limits = self._hub.limits
         self._transport.set_write_buffer_limits(limits.buffered_max, limits.buffered_low)
+        self.owner = owner_of(_host_of(transport.get_extra_info("peername")))
         self._server_state.connections.add(self)  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
@@ -202,12 +217,14 @@ class WebSocketConnection(asyncio.Protocol):
         from the client until there is room."""
         self.full = True
         self._full_since = self._hub.seconds
+        self._hub.crowd.unread.hold(self, self.buffered)
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """There is room again."""
         self.full = False
+        self._hub.crowd.unread.release(self)
         self._received = self._hub.seconds
         if not self._transport.is_closing():
             self._transport.resume_reading()
@@ -263,6 +280,10 @@ class WebSocketConnection(asyncio.Protocol):
         self._open = False
         self._transport.abort()
 
+    def cut_off(self) -> None:
+        """Drop the connection; not at once, because the transport may be writing."""
+        asyncio.get_running_loop().call_soon(self.abort)
+
     def check(self, seconds: int) -> None:
         """Once a second: ping a silent client, drop a dead one, close a slow one."""
         limits = self._hub.limits
@@ -298,10 +319,15 @@ class WebSocketConnection(asyncio.Protocol):
         protocol.send_response(response)
         if target is None or isinstance(target, Refusal):
             return
+        text = ""
         if len(hub) >= hub.limits.connections_max:
+            text = f"too many connections: MAX_WEBSOCKET_CONNECTIONS={hub.limits.connections_max}"
+        elif not hub.crowd.websockets.take(self.owner):
+            hub.crowd.websockets.leave(self.owner)
+            text = f"too many connections of one address: {hub.limits.of_address_max}"
+        if text:
             hub.refused += 1
             hub.closed[TRY_AGAIN_LATER] += 1
-            text = f"too many connections: MAX_WEBSOCKET_CONNECTIONS={hub.limits.connections_max}"
             protocol.send_close(TRY_AGAIN_LATER, text)
             self._flush()
             # A connection beyond the limit must not occupy a place while it closes.

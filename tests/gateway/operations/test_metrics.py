@@ -101,7 +101,8 @@ def test_every_sample_of_market_data_and_of_the_web_has_its_own_value() -> None:
     exposition.histories = [parts(waiting=31, given_up=32), parts(waiting=1, given_up=2)]
     closed = {POLICY_VIOLATION: 33, 1000: 34}
     hub = Sized(35, closed={ABNORMAL: 0, TRY_AGAIN_LATER: 0} | closed,
-                limits=parts(connections_max=36))  # fmt: skip
+                limits=parts(connections_max=36), crowd=parts(
+                    cut_off=lambda: {"unread": 81}, unread=parts(total=82)))  # fmt: skip
     exposition.hub = hub  # type: ignore[assignment]
     exposition.server = parts(http_connections=range(37))
     exposition.http = parts(statuses={"200": 38, "404": 39}, times=once(40_000_000_000))
@@ -130,6 +131,8 @@ def test_every_sample_of_market_data_and_of_the_web_has_its_own_value() -> None:
         "gateway_http_seconds_count": 1,
         "gateway_http_seconds_sum": 40,
         "gateway_http_connections": 37,
+        "gateway_http_cut_off_total unread": 81,
+        "gateway_web_bytes_unread": 82,
         "gateway_websockets": 35,
         "gateway_websockets_limit": 36,
         f"gateway_websockets_closed_total {ABNORMAL}": 0,

@@ -1,0 +1,141 @@
+"""Responses that nobody reads, over the real server."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import pytest
+
+from crossbook.gateway.web import http_connection
+from crossbook.gateway.web.channel import Refusal
+from crossbook.gateway.web.crowd import MIB
+from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.listener import listening
+from crossbook.gateway.web.websocket import Hub, Limits
+from tests.worlds.websocket_server import run, until
+
+SECONDS: Final = 10.0
+LARGE: Final = bytes(8 * MIB)
+"""More than the buffers of both kernels."""
+
+GET: Final = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+async def large(scope: Any, receive: Any, send: Any) -> None:
+    """An application whose answer is large."""
+    headers = [(b"content-length", b"%d" % len(LARGE))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": LARGE})
+
+
+@contextlib.asynccontextmanager
+async def serving(limits: Limits, app: Any = large) -> AsyncIterator[tuple[HttpServer, Hub]]:
+    """A server with these limits."""
+    hub = Hub(lambda handshake: Refusal(404, ""), limits)
+    server = HttpServer(app, hub, listening("127.0.0.1", 0))
+    await server.start()
+    try:
+        yield server, hub
+    finally:
+        for connection in list(server.http_connections):
+            connection.transport.abort()
+        await server.stop()
+
+
+async def client(server: HttpServer, sent: bytes, host: str = "127.0.0.1") -> socket.socket:
+    """A client that sends, and reads nothing."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    made.setblocking(False)
+    made.bind((host, 0))
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(made, ("127.0.0.1", server.port))
+    await loop.sock_sendall(made, sent)
+    return made
+
+
+async def read(made: socket.socket) -> int:
+    """How many bytes come until the server ends the connection or nothing follows."""
+    loop, size = asyncio.get_running_loop(), 0
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        while size < len(LARGE):
+            async with asyncio.timeout(SECONDS):
+                part = await loop.sock_recv(made, 1_000_000)
+            if not part:
+                break
+            size += len(part)
+    return size
+
+
+def test_a_response_that_nobody_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_connection, "READ_WITHIN_S", 0.3)
+
+    async def main() -> None:
+        async with serving(Limits()) as (server, hub):
+            with await client(server, GET) as bad:
+                await until(lambda: hub.crowd.unread.total > MIB)
+                with await client(server, GET) as good:
+                    assert await read(good) >= len(LARGE)
+                    await until(lambda: hub.crowd.refused["unread"] == 1)
+                    await until(lambda: hub.crowd.unread.total == 0)
+                    assert await read(bad) < len(LARGE)
+            await until(lambda: not server.http_connections)
+
+    run(main())
+
+
+def test_all_unread_responses_are_bounded_and_the_greatest_address_pays() -> None:
+    async def main() -> None:
+        async with serving(Limits(unread_max=20 * MIB)) as (server, hub):
+            with contextlib.ExitStack() as stack:
+                slow = stack.enter_context(await client(server, GET, "127.0.0.2"))
+                for _ in range(6):
+                    stack.enter_context(await client(server, GET))
+                await until(lambda: hub.crowd.unread.cut_off >= 1)
+                assert hub.crowd.unread.total <= 20 * MIB
+                assert await read(slow) >= len(LARGE)
+
+    run(main())
+
+
+def test_incomplete_bodies_are_bounded_together() -> None:
+    async def main() -> None:
+        async def waiting(scope: Any, receive: Any, send: Any) -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        async with serving(Limits(), waiting) as (server, hub):
+            hub.crowd.bodies._limit = 200_000
+            head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n"
+            with contextlib.ExitStack() as stack:
+                for _ in range(3):
+                    stack.enter_context(await client(server, head + bytes(90_000)))
+                await until(lambda: hub.crowd.bodies.cut_off == 1)
+                await until(lambda: len(server.http_connections) == 2)
+                assert hub.crowd.bodies.total == 180_000
+            for connection in list(server.http_connections):
+                connection.transport.abort()
+            await until(lambda: hub.crowd.bodies.total == 0)
+
+    run(main())
+
+
+def test_one_address_has_a_part_of_the_places() -> None:
+    async def main() -> None:
+        async with serving(Limits(http_of_address_max=2)) as (server, hub):
+            with contextlib.ExitStack() as stack:
+                for _ in range(2):
+                    stack.enter_context(await client(server, b""))
+                await until(lambda: len(server.http_connections) == 2)
+                over = stack.enter_context(await client(server, b""))
+                assert 0 < await read(over) < 1_000
+                assert hub.crowd.refused == {"connections_of_address": 1}
+                other = stack.enter_context(await client(server, GET, "127.0.0.2"))
+                assert await read(other) >= len(LARGE)
+            await until(lambda: not server.http_connections)
+            with await client(server, GET) as again:
+                assert await read(again) >= len(LARGE)
+
+    run(main())
