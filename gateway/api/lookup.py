@@ -30,8 +30,8 @@ from crossbook.gateway.operations.readiness import (
     FaultsInForce,
     KeysFor,
     Readiness,
+    RecordersProgress,
     readiness,
-    recorder_fault,
 )
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.problem import Problem, malformed, unknown_order
@@ -79,6 +79,7 @@ class Lookup:
         self._market = market
         self.time = time
         self._clock_fault = clock_fault
+        self._recorders = RecordersProgress()
         self.faults_in_force: Callable[[], FaultsInForce] | None = None
         self.keys_for: KeysFor = "none"
         self.render = render
@@ -290,11 +291,11 @@ class Lookup:
     async def readiness(self) -> Readiness:
         """Whether orders can be entered and market data is live. Without the recorder only queries
         of the past are refused."""
-        seqs = self._sessions.seqs
-        faults = [
-            recorder_fault(await self._history.send(shard, _last_trade_of(instrument)), seqs[shard])
-            for shard, instrument in self.time.one_of_each_shard().items()
-        ]
+        seqs, times_ns = self._sessions.seqs, self._sessions.times_ns
+        faults = []
+        for shard, instrument in self.time.one_of_each_shard().items():
+            answer = await self._history.send(shard, _last_trade_of(instrument))
+            faults.append(self._recorders.fault(shard, answer, seqs[shard], times_ns[shard]))
         document = readiness(
             {
                 "matcher": "" if self._sessions.is_accepting else "a matcher is silent or starting",

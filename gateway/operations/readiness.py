@@ -16,6 +16,9 @@ ClockKind = Literal["system", "manual"]
 KeysFor = Literal["none", "accounts", "all"]
 """Nothing (`AUTH=off`), what concerns an account, or market data too (`FEED_ACCESS=keyed`)."""
 
+STANDS_NS: Final = 10_000_000_000
+"""Time of the matcher for which a recorder that is behind may stand at one number."""
+
 BEHIND_MAX: Final = 10_000
 """Commands that a recorder may be behind the gateway and still count as available."""
 
@@ -100,3 +103,39 @@ def recorder_fault(answer: HistoryAnswer | None, matcher_seq: int) -> str:
     if behind > BEHIND_MAX:
         return f"the recorder is {behind} commands behind, at {answer.seq}"
     return ""
+
+
+class RecordersProgress:
+    """Notices a recorder that is only a little behind and never goes on.
+
+    `fault` is called for every look at a recorder; it remembers one number and one time for each
+    shard.
+
+    >>> from crossbook.common.messages.history_queries import TradeRecords
+    >>> progress = RecordersProgress()
+    >>> late = TradeRecords(request_id=1, seq=5, trades=[], more=False)
+    >>> progress.fault(0, late, 7, 0), progress.fault(0, late, 9, STANDS_NS)
+    ('', 'the recorder has stood at 5 for 10 s, and the matcher is at 9')
+    """
+
+    def __init__(self) -> None:
+        self._stands: dict[int, tuple[int, int]] = {}
+
+    def fault(
+        self, shard: int, answer: HistoryAnswer | None, matcher_seq: int, time_ns: int
+    ) -> str:
+        """`recorder_fault`, or that the recorder has stood still; `time_ns` is the matcher's."""
+        fault = recorder_fault(answer, matcher_seq)
+        if fault or not isinstance(answer, TradeRecords) or answer.seq >= matcher_seq:
+            self._stands.pop(shard, None)
+            return fault
+        seq, since_ns = self._stands.get(shard, (-1, 0))
+        if seq != answer.seq:
+            self._stands[shard] = (answer.seq, time_ns)
+        elif time_ns - since_ns >= STANDS_NS:
+            seconds = (time_ns - since_ns) // 1_000_000_000
+            return (
+                f"the recorder has stood at {seq} for {seconds} s, and the matcher is at "
+                f"{matcher_seq}"
+            )
+        return ""

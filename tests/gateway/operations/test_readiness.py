@@ -9,7 +9,12 @@ import pytest
 from crossbook.common.messages.codec import decode_history_question, encode
 from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradeRecords
 from crossbook.common.shards import base_of
-from crossbook.gateway.operations.readiness import BEHIND_MAX, recorder_fault
+from crossbook.gateway.operations.readiness import (
+    BEHIND_MAX,
+    STANDS_NS,
+    RecordersProgress,
+    recorder_fault,
+)
 from tests.worlds.rest_world import RestWorld
 
 
@@ -44,6 +49,25 @@ def test_a_record_without_a_command_is_not_behind_the_first_numbers_of_its_shard
     answer = TradeRecords(request_id=1, seq=0, trades=[], more=False)
     assert recorder_fault(answer, base_of(1)) == ""
     assert recorder_fault(answer, base_of(1) + BEHIND_MAX + 1) != ""
+
+
+def test_a_recorder_that_stands_still_while_it_is_behind_is_not_available() -> None:
+    """However few commands it is behind: it may never receive the next one."""
+
+    def at(seq: int) -> TradeRecords:
+        return TradeRecords(request_id=1, seq=seq, trades=[], more=False)
+
+    progress = RecordersProgress()
+    assert progress.fault(0, at(5), 6, 0) == ""
+    assert progress.fault(0, at(5), 8, STANDS_NS - 1) == ""
+    stands = "the recorder has stood at 5 for 10 s, and the matcher is at 8"
+    assert progress.fault(0, at(5), 8, STANDS_NS) == stands
+    assert progress.fault(1, at(5), 8, STANDS_NS) == "", "another shard has a time of its own"
+    assert progress.fault(0, at(6), 8, STANDS_NS) == "", "it goes on"
+    assert progress.fault(0, at(6), 8, 2 * STANDS_NS - 1) == ""
+    assert progress.fault(0, at(8), 8, 3 * STANDS_NS) == "", "it is not behind"
+    assert progress.fault(0, at(8), 9, 9 * STANDS_NS) == ""
+    assert progress.fault(0, None, 9, 9 * STANDS_NS) == "the recorder does not answer"
 
 
 def test_a_recorder_whose_database_fails_is_named_with_the_reason() -> None:
