@@ -52,7 +52,8 @@ class EventResendBuffer:
 
     def since(self, from_seq: int, max_bytes: int, to_seq: int | None = None) -> list[bytes] | None:
         """Batches from the one holding `from_seq` to the one holding `to_seq`, the last one without
-        it, up to `max_bytes` but at least one.
+        it, up to `max_bytes` but at least two: a consumer that requests its last number again, as
+        the recorder does, needs the next one.
 
         None when that one is no longer held or was never sent. O(log batches + result).
         """
@@ -66,7 +67,7 @@ class EventResendBuffer:
         size = 0
         for payload in self._payloads[index:end]:
             size += len(payload)
-            if found and size > max_bytes:
+            if len(found) > 1 and size > max_bytes:
                 break
             found.append(payload)
         return found

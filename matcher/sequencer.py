@@ -53,6 +53,10 @@ from crossbook.matcher.resend_buffer import EventResendBuffer
 RESEND_BYTES = 4 * 1024 * 1024
 """Most bytes of event batches in one resend answer."""
 
+BATCH_BYTES_MAX: Final = 512 * 1024 * 1024
+"""Largest batch that is sent again: half of what a socket between processes carries. New batches
+are far smaller."""
+
 GROUP_STEPS: Final = 256
 """Batches of one advance that share a sync."""
 
@@ -248,6 +252,8 @@ class Sequencer:
             batches, place = self._resend_buffer.since(from_seq, RESEND_BYTES, to_seq), "memory"
             if batches is None:
                 batches, place = self._journaled(from_seq, to_seq), "journal"
+            if any(len(each) > BATCH_BYTES_MAX for each in batches):
+                return self._too_large(request)
             if batches:
                 self.resent[place] += 1
                 return Resend(request.request_id, self.incarnation, [Raw(b) for b in batches])
@@ -256,16 +262,27 @@ class Sequencer:
             request.request_id, self.incarnation, self._journal.first_seq, self._engine.seq
         )
 
+    def _too_large(self, request: ResendRequest) -> ResendTooOld:
+        """The answer where a batch at the beginning of the range is too large to be sent."""
+        self.resent["gone"] += 1
+        records = (record for _, record in self._journal.read(request.from_seq))
+        record = next(each for each in records if len(each.events) > BATCH_BYTES_MAX)
+        return ResendTooOld(
+            request.request_id, self.incarnation, record.last_seq + 1, self.seq,
+            len(record.events),
+        )  # fmt: skip
+
     def _journaled(self, from_seq: int, to_seq: int) -> list[bytes]:
         """Batches read back from disk, from the one that holds `from_seq` to the one that holds
-        `to_seq`; none where the journal does not hold `from_seq`."""
+        `to_seq`, at least two as in memory; none where the journal does not hold `from_seq`."""
         if not self._journal.first_seq <= from_seq <= self._engine.seq:
             return []
         found: list[bytes] = []
         size = 0
         for _, record in self._journal.read(from_seq):
             size += len(record.events)
-            if found and (size > RESEND_BYTES or record.first_seq > to_seq):
+            is_full = len(found) > 1 and size > RESEND_BYTES
+            if is_full or (found and record.first_seq > to_seq):
                 break
             found.append(record.events)
         return found

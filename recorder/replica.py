@@ -126,6 +126,12 @@ class RecorderReplica(Replica):
             )
         if reply.first_seq <= seq:
             return _NOTHING
+        if reply.unsendable_bytes:
+            raise RecordBrokenError(
+                f"the events of commands {seq + 1} to {reply.first_seq - 1} are one batch of "
+                f"{reply.unsendable_bytes} bytes, which the matcher cannot send: the record cannot "
+                "go on behind them"
+            )
         if reply.first_seq > seq + 1:
             if self._recorded:
                 raise RecordBrokenError(

@@ -75,12 +75,17 @@ class Resend(Struct, array_like=True, tag=101, gc=False, frozen=True):
 
 
 class ResendTooOld(Struct, array_like=True, tag=102, gc=False, frozen=True):
-    """The range is no longer held, or is of another incarnation: request a snapshot instead."""
+    """The range is no longer held, or is of another incarnation: request a snapshot instead.
+
+    With `unsendable_bytes` the range begins with a batch of so many bytes, from a journal of
+    before batches were bounded, and `first_seq` is behind that batch.
+    """
 
     request_id: int
     incarnation: int
     first_seq: int
     last_seq: int
+    unsendable_bytes: int = 0
 
 
 class RestingOrder(Struct, array_like=True, gc=False, frozen=True):

@@ -40,11 +40,12 @@ from crossbook.common.messages.matcher_queries import (
     ResendRequest,
     ResendTooOld,
 )
+from crossbook.common.process.sockets import INTERNAL_MESSAGE_MAX
 from crossbook.common.types import InstrumentState, RejectReason
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.journal import Journal, JournalFailed
 from crossbook.matcher.resend_buffer import EventResendBuffer
-from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.sequencer import BATCH_BYTES_MAX, Sequencer
 from tests.simulation.fake_disk import FakeDisk
 
 INCARNATION = 77
@@ -332,13 +333,13 @@ def test_one_answer_lists_a_thousand_orders_at_most(limit: int, found: int) -> N
     assert (len(orders.orders), orders.more) == (found, True)
 
 
-def test_one_resend_from_the_journal_is_bounded_and_holds_one_batch_at_least(
+def test_one_resend_from_the_journal_is_bounded_and_holds_two_batches_at_least(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = sequencer(resend_bytes=1)
     sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
     assert sent[0] is not None
-    for bound, count in ((1, 1), (3 * len(sent[0]) - 1, 2), (3 * len(sent[0]), 3)):
+    for bound, count in ((1, 2), (3 * len(sent[0]) - 1, 2), (3 * len(sent[0]), 3)):
         monkeypatch.setattr("crossbook.matcher.sequencer.RESEND_BYTES", bound)
         reply = made.answer(
             ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=1, to_seq=19)
@@ -389,3 +390,29 @@ def test_keys_are_listed_for_gateways_whole_and_for_administrators_without_secre
     assert batch is None
     shown = [replace(listed[0], material=b""), listed[1]]
     assert answer == AdminKeys(7, 2, shown, more=False)
+
+
+@pytest.mark.parametrize("resend_bytes", [1, 10**6])
+def test_a_batch_that_no_socket_carries_is_named_and_skipped(
+    monkeypatch: pytest.MonkeyPatch, resend_bytes: int
+) -> None:
+    """Only a journal of before batches were bounded can hold one."""
+    made = sequencer(resend_bytes)
+    made.apply([payload(order(1))], 1)
+    large = made.apply([payload(*(order(n) for n in range(2, 40)))], 2)
+    made.apply([payload(order(40))], 3)
+    assert large is not None
+    monkeypatch.setattr("crossbook.matcher.sequencer.BATCH_BYTES_MAX", len(large) - 1)
+    for from_seq in (1, 2, 20, 39):
+        reply = made.answer(
+            ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=from_seq, to_seq=40)
+        )
+        assert reply == ResendTooOld(
+            request_id=3, incarnation=INCARNATION, first_seq=40, last_seq=40,
+            unsendable_bytes=len(large),
+        )  # fmt: skip
+    behind = made.answer(
+        ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=40, to_seq=40)
+    )
+    assert isinstance(behind, Resend)
+    assert BATCH_BYTES_MAX < INTERNAL_MESSAGE_MAX

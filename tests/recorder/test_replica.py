@@ -185,6 +185,22 @@ def test_another_history_is_refused_with_the_remedy(
 
 
 @pytest.mark.parametrize("make", [recorded, proven])
+def test_a_batch_that_the_matcher_cannot_send_ends_the_record_and_is_named(
+    make: Callable[[], RecorderReplica],
+) -> None:
+    replica = make()
+    replica.receive(heartbeat(40))
+    request = replica.next_request(RESEND_AGAIN_NS)
+    assert request is not None
+    answer = ResendTooOld(
+        request_id=request.request_id, incarnation=INCARNATION, first_seq=31, last_seq=40,
+        unsendable_bytes=2_000_000_000,
+    )  # fmt: skip
+    with pytest.raises(RecordBrokenError, match="commands 21 to 30 are one batch of 2000000000 b"):
+        replica.receive_reply(answer)
+
+
+@pytest.mark.parametrize("make", [recorded, proven])
 def test_a_journal_that_lost_its_end_and_grew_again_is_refused(
     make: Callable[[], RecorderReplica],
 ) -> None:
