@@ -27,6 +27,7 @@ from crossbook.common.sequence import base_at, epoch_of, first_of
 from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.keys.key_follower import KeyFollower
 from crossbook.gateway.keys.key_table import KeyTable
+from crossbook.gateway.limits.account_limits import AccountLimits
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.matcher_link import MatcherLink
@@ -74,6 +75,12 @@ class Gateway:
         self.matchers: list[MatcherSockets] = []
         self.orders: OrderService | None = None
         self._render = Renderer(instruments)
+        self._limits = AccountLimits(
+            settings.limit("orders_per_second"),
+            settings.limit("queries_per_second"),
+            settings.limit("catch_ups_per_minute"),
+            SystemClock().monotonic_ns,
+        )
         self._listener: socket.socket | None = None
         roles = settings.gateway_roles
         if "orders" in roles or "api" in roles:
@@ -136,7 +143,7 @@ class Gateway:
         entry = None
         if self.desk is not None and self.orders is not None:
             entry = OrderEntry(
-                self.desk, self.orders.local, self.orders, self.matchers, self._render
+                self.desk, self.orders.local, self.orders, self.matchers, self._render, self._limits
             )
         return Interfaces(
             self._settings, self._context, self._clock, entry, listener, self._faults, self.keys
@@ -162,6 +169,8 @@ class Gateway:
         if len(desks) > 1:
             self.desk = ShardedDesk(desks, self._instruments, assignment, settings.gateway_id)
         self.desk.instrument_listeners.append(self._render.learn)
+        if self._limits.buckets:
+            self.desk.limit_by(self._limits.admit)
         service = OrderService(
             self._front(self.desk),
             self.matchers,

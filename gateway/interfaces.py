@@ -29,6 +29,9 @@ from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.history.socket import HistorySocket
 from crossbook.gateway.keys.key_table import KeyTable
+from crossbook.gateway.limits.account_limits import UNLIMITED, AccountLimits
+from crossbook.gateway.limits.buckets import TokenBuckets
+from crossbook.gateway.limits.http import AddressLimits
 from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.operations.metrics import GatewayMetrics, OrderTraffic
 from crossbook.gateway.operations.operations import Operations, without_api
@@ -68,6 +71,7 @@ class OrderEntry(Struct, frozen=True):
     traffic: OrderTraffic
     matchers: Sequence[MatcherSockets]
     render: Renderer
+    limits: AccountLimits = UNLIMITED
 
 
 class Interfaces:
@@ -139,6 +143,7 @@ class Interfaces:
             operations.faults_in_force = self._faults.in_force
         if self._entry is not None:
             metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
+            metrics.limits = self._entry.limits
             metrics.links = [matcher.link for matcher in self._entry.matchers]
         if "streams" in settings.gateway_roles:
             metrics.streams = Streams(0 if self._clock.is_manual else LATEST_LEAST_NS)
@@ -153,6 +158,10 @@ class Interfaces:
             unread_max=settings.max_unread_mb * MIB,
         )
         hub = metrics.hub = Hub(router, limits)
+        if requests := settings.limit("address_requests_per_second"):
+            app = metrics.address_limits = AddressLimits(
+                app, TokenBuckets(requests, 2 * requests), SystemClock().monotonic_ns
+            )
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
         metrics.server = server
@@ -281,8 +290,9 @@ class Interfaces:
         lookup.keys_for = operations.keys_for
         if self._faults is not None:
             lookup.faults_in_force = self._faults.in_force
-        trading = Trading(local, lookup, render)
+        limits = self._entry.limits
+        trading = Trading(local, lookup, render, limits)
         prefix = secrets.token_hex(4)
         origins = allowed_origins(settings.cors_origins)
-        app = make_app(trading, lookup, operations.metrics, access, prefix, hosts, origins)
+        app = make_app(trading, lookup, operations.metrics, access, prefix, hosts, origins, limits)
         return app, OrderStreams(local, trading, render, settings.account)

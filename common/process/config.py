@@ -60,6 +60,14 @@ _PORTS_A_SHARD: Final = 10
 """Distance from a TCP port of one shard to that of the next."""
 
 
+RATES_WITH_KEYS: Final = {
+    "orders_per_second": 1_000,
+    "queries_per_second": 50,
+    "catch_ups_per_minute": 60,
+    "address_requests_per_second": 2_000,
+}
+"""Limits that hold with `AUTH=on` where the setting gives none."""
+
 PLACES_OF_ADDRESS: Final = 64
 """Places for connections that every address has, however few there are."""
 
@@ -85,6 +93,10 @@ class Settings(BaseSettings):
     max_feed_connections: int = Field(default=4_096, ge=1, le=1_000_000)
     max_percent_per_address: int = Field(default=50, ge=1, le=100)
     max_unread_mb: int = Field(default=128, ge=32, le=65_536)
+    orders_per_second: int = Field(default=0, ge=0, le=1_000_000)
+    queries_per_second: int = Field(default=0, ge=0, le=1_000_000)
+    catch_ups_per_minute: int = Field(default=0, ge=0, le=1_000_000)
+    address_requests_per_second: int = Field(default=0, ge=0, le=1_000_000)
     order_queue_size: int = Field(default=65_536, ge=1, le=10_000_000)
     scheduling: Scheduling = "batch"
 
@@ -221,6 +233,12 @@ class Settings(BaseSettings):
                 f"SHARD={self.shard}: no instrument of {self.instruments_file} is on this shard"
             )
         return own
+
+    def limit(self, name: str) -> int:
+        """The value of a limit of rates; zero for none. One that is not given is sound where
+        clients have keys, and none on a machine of one's own."""
+        given: int = getattr(self, name)
+        return given or (RATES_WITH_KEYS[name] if self.auth == "on" else 0)
 
     def places_of_address(self, places: int) -> int:
         """How many of so many places for connections one address may have."""

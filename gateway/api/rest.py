@@ -27,6 +27,8 @@ from crossbook.gateway.api.rest_market import MarketRoutes, ProcessRoutes
 from crossbook.gateway.api.rest_orders import BODIES, AccountRoutes, OrderRoutes
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.auth.access import Access
+from crossbook.gateway.limits.account_limits import UNLIMITED, AccountLimits
+from crossbook.gateway.limits.http import AccountLimitsOfHttp
 from crossbook.gateway.operations.operations import MetricsText
 from crossbook.gateway.problem import ErrorDocument, Problem, internal
 from crossbook.gateway.query import values_of
@@ -53,6 +55,7 @@ def make_app(
     request_id_prefix: str,
     hosts: AllowedHosts | None = None,
     origins: Collection[str] = (),
+    limits: AccountLimits = UNLIMITED,
 ) -> AsgiApp:
     """The application. `access` decides for which account a request acts; pages of `origins` may
     read market data."""
@@ -60,8 +63,11 @@ def make_app(
     routes.parts = {"trading": trading, "lookup": lookup, "metrics_text": metrics}
     checks = routes.checks
     checks.prefix = request_id_prefix
+    app: AsgiApp = OrderRoute(routes.app, trading, checks.request_id)
+    if limits.buckets:
+        app = AccountLimitsOfHttp(app, limits)
     return Entrance(
-        OrderRoute(routes.app, trading, checks.request_id),
+        app,
         Admission(hosts or AllowedHosts()),
         access,
         checks.request_id,

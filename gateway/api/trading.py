@@ -24,6 +24,7 @@ from crossbook.gateway.api import documents
 from crossbook.gateway.api.bodies import amend_of, order_of
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.render import Renderer
+from crossbook.gateway.limits.account_limits import ORDERS, UNLIMITED, AccountLimits
 from crossbook.gateway.orders.local_sessions import LocalAnswer, LocalRequest, LocalSessions
 from crossbook.gateway.problem import Problem, outcome_unknown, refused, unknown_order
 from crossbook.gateway.words import SIDES, fee_percent, numbers_of, order_id_text, timestamp
@@ -40,7 +41,14 @@ ANSWER_S: Final = 5.0
 class Trading:
     """Enters, amends and cancels orders."""
 
-    def __init__(self, sessions: LocalSessions, lookup: Lookup, render: Renderer) -> None:
+    def __init__(
+        self,
+        sessions: LocalSessions,
+        lookup: Lookup,
+        render: Renderer,
+        limits: AccountLimits = UNLIMITED,
+    ) -> None:
+        self._limits = limits
         self._sessions = sessions
         self._lookup = lookup
         self._render = render
@@ -49,6 +57,7 @@ class Trading:
         self, account: int, body: documents.OrderRequest
     ) -> tuple[int, documents.OrderAnswer]:
         """Enter an order; returns 201 and its outcome, or 200 and the earlier order it repeats."""
+        self._limits.check(account, ORDERS)
         answer = await self._command(account, order_of(body), body.client_order_id or "")
         ack = answer.reply
         assert isinstance(ack, Ack), ack
@@ -77,6 +86,7 @@ class Trading:
 
     async def cancel(self, account: int, name: OrderName) -> documents.OrderAnswer:
         """Cancel an open order; raises `Problem` 404 when there is none."""
+        self._limits.check(account, ORDERS, is_cancel=True)
         order = await self._open_order(account, name)
         answer = await self._command(account, Cancel(0, order.symbol, order.order_id))
         assert isinstance(answer.reply, Ack), answer
@@ -87,6 +97,7 @@ class Trading:
     ) -> documents.MassCancelAnswer:
         """Cancel all open orders, of one instrument or one side where those are given."""
         request = MassCancel(0, symbol or "", _SIDES[side] if side else 0)
+        self._limits.check(account, ORDERS, is_cancel=True)
         answer = await self._command(account, request)
         ack = answer.reply
         assert isinstance(ack, Ack), ack
@@ -103,6 +114,7 @@ class Trading:
         self, account: int, name: OrderName, body: documents.AmendRequest
     ) -> documents.OrderAnswer:
         """Change price or total quantity of an open order (RULES "Amend")."""
+        self._limits.check(account, ORDERS)
         order = await self._open_order(account, name)
         answer = await self._command(account, amend_of(order.symbol, order.order_id, body))
         assert isinstance(answer.reply, Ack), answer
@@ -115,6 +127,7 @@ class Trading:
         self, account: int, body: documents.CancelAfterRequest
     ) -> documents.CancelAfterAnswer:
         """Cancel all open orders at a deadline, unless this is called again before it."""
+        self._limits.check(account, ORDERS, is_cancel=True)
         answer = await self._command(account, CancelAfter(0, body.timeout_s * 1_000))
         ack = answer.reply
         assert isinstance(ack, Ack), ack

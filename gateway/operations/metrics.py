@@ -12,6 +12,8 @@ from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import Exposition
 from crossbook.common.types import RejectReason
 from crossbook.gateway.history.link import HistoryLink
+from crossbook.gateway.limits.account_limits import SETTINGS, UNLIMITED, AccountLimits
+from crossbook.gateway.limits.http import AddressLimits
 from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.operations.probes import ProcessAnswers, kind_and_shard
 from crossbook.gateway.orders.front_desk import FrontDesk
@@ -50,6 +52,8 @@ class GatewayMetrics(Exposition):
         self.hub: Hub | None = None
         self.server: HttpServer | None = None
         self.http: HttpCounter | None = None
+        self.limits: AccountLimits = UNLIMITED
+        self.address_limits: AddressLimits | None = None
         self._queue_size = queue_size
         self._sessions_max = sessions_max
 
@@ -67,6 +71,8 @@ class GatewayMetrics(Exposition):
             yield self.gauge("history_questions", "History questions without an answer", waiting)
             given_up = sum(history.given_up for history in self.histories)
             yield self.counter("history_unanswered", "History questions given up", given_up)
+        if self.traffic is not None or self.http is not None:
+            yield self._throttled()
         if self.hub is not None and self.server is not None and self.http is not None:
             yield from self._web(self.hub, self.server, self.http)
 
@@ -170,6 +176,13 @@ class GatewayMetrics(Exposition):
         yield self.counter(
             "stream_resyncs", "Times that messages were left out, by stream", resyncs, "stream"
         )
+
+    def _throttled(self) -> Metric:
+        """Requests that a limit refused, by the limit."""
+        by_limit: dict[str, float] = {kind: self.limits.throttled[kind] for kind in SETTINGS}
+        limits = self.address_limits
+        by_limit["address"] = limits.throttled if limits is not None else 0
+        return self.counter("throttled", "Requests beyond a limit of rates", by_limit, "limit")
 
     def _web(self, hub: Hub, server: HttpServer, http: HttpCounter) -> Iterator[Metric]:
         yield self.counter(

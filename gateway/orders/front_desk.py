@@ -25,6 +25,12 @@ from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.session import OrderSession, SessionTable
 
+Receive = Callable[[OrderSession, Sequence[Request]], None]
+"""Receives valid requests of a session, in order."""
+
+Admit = Callable[[int, Sequence[Request]], tuple[Sequence[Request], Iterable[Reject]]]
+"""The requests of an account that may pass, in order, and the rejects of the others."""
+
 Notice = tuple[str, dict[str, int]]
 """An event for the log: its name and its facts."""
 
@@ -33,7 +39,9 @@ class FrontDesk(ABC):
     """Receives frames and puts the replies into `outbox`.
 
     `instrument_listeners` are called with every instrument that is added or changed. `admit_logon`
-    returns the user id of the session that a logon opens, or the refusal of the logon.
+    returns the user id of the session that a logon opens, or the refusal of the logon. `enter`
+    receives the requests of a client: it is `receive_requests`, behind the limits where there are
+    some.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class FrontDesk(ABC):
         self._probes = self._probe_turn = 0
         self.sessions = sessions
         self.outbox = Outbox() if outbox is None else outbox
+        self.enter: Receive = self.receive_requests
         self.instrument_listeners: list[Callable[[Instrument], None]] = []
         self.admit_logon: Callable[[bytes, Logon], str | Reject] = _admit_everybody
 
@@ -140,7 +149,19 @@ class FrontDesk(ABC):
             self.sessions.move(session, identity)
             # Replies to the connection before may be lost: the client has to catch up.
             self.outbox.add(identity, self._welcome(0, session))
-        self.receive_requests(session, requests)
+        self.enter(session, requests)
+
+    def limit_by(self, admit: Admit) -> None:
+        """Let only those requests pass that `admit` returns."""
+
+        def enter(session: OrderSession, requests: Sequence[Request]) -> None:
+            passed, rejects = admit(session.account, requests)
+            for reject in rejects:
+                self.outbox.refuse(session.identity, reject)
+            if passed:
+                self.receive_requests(session, passed)
+
+        self.enter = enter
 
     def receive_requests(self, session: OrderSession, requests: Sequence[Request]) -> None:
         """Accept or refuse valid requests of a session, in order."""

@@ -152,7 +152,7 @@ class LocalSessions:
 
     def send(self, session: OrderSession, request: LocalRequest | CatchUp) -> None:
         """Send a request of a session that `open` gave, with a `request_seq` of the client's."""
-        self._desk.receive_request(session, request)
+        self._desk.enter(session, (request,))
         self._wake()
 
     def close(self, session: OrderSession) -> None:

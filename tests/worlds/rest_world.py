@@ -24,6 +24,7 @@ from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.auth.access import Access, AnyAccount
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries
+from crossbook.gateway.limits.account_limits import UNLIMITED, AccountLimits
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.orders.session import SessionTable
@@ -135,6 +136,7 @@ class RestWorld:
         hosts: AllowedHosts | None = None,
         origins: tuple[str, ...] = (),
         access: Access | None = None,
+        limits: AccountLimits = UNLIMITED,
     ) -> None:
         self.engine = Engine(INSTRUMENTS, rules)
         tokens = iter(range(1001, 100_000))
@@ -163,10 +165,10 @@ class RestWorld:
         self.lookup = Lookup(
             self.sessions, history, self.market, self.time, render, self.clock_doubted
         )
-        self.trading = Trading(self.sessions, self.lookup, self.lookup.render)
+        self.trading = Trading(self.sessions, self.lookup, self.lookup.render, limits)
         self.access = access or AnyAccount(1)
         self.app: AsgiApp = make_app(
-            self.trading, self.lookup, metrics_text, self.access, "test", hosts, origins
+            self.trading, self.lookup, metrics_text, self.access, "test", hosts, origins, limits
         )
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://localhost"

@@ -1,5 +1,7 @@
 """The gateway's exposition: every sample of the parts it has, and none of absent parts."""
 
+from collections import Counter
+
 from crossbook.common.messages.process_metrics import Metrics
 from crossbook.common.process.connections import REASONS
 from crossbook.common.types import RejectReason
@@ -57,8 +59,13 @@ def test_every_sample_of_order_entry_has_its_own_value() -> None:
     link = parts(commands_sent=20, commands_again=30, gaps=40, events_lost=50, held=60)
     other = parts(commands_sent=1, commands_again=2, gaps=3, events_lost=4, held=5)
     exposition.links = [link, other]
+    exposition.limits = parts(throttled=Counter(orders=80, queries=81, catch_ups=82))
     assert samples(exposition) == {
         "up gateway": 1,
+        "gateway_throttled_total orders": 80,
+        "gateway_throttled_total queries": 81,
+        "gateway_throttled_total catch_ups": 82,
+        "gateway_throttled_total address": 0,
         "gateway_sequence": 13,
         "gateway_commands_total": 21,
         "gateway_commands_again_total": 32,
@@ -106,7 +113,10 @@ def test_every_sample_of_market_data_and_of_the_web_has_its_own_value() -> None:
     exposition.hub = hub  # type: ignore[assignment]
     exposition.server = parts(http_connections=range(37))
     exposition.http = parts(statuses={"200": 38, "404": 39}, times=once(40_000_000_000))
+    exposition.address_limits = parts(throttled=83)
     assert samples(exposition) == {
+        **{f"gateway_throttled_total {each}": 0 for each in ("orders", "queries", "catch_ups")},
+        "gateway_throttled_total address": 83,
         "up gateway": 1,
         "up matcher": 1,
         "sequence_lag feed": 13,
