@@ -1,14 +1,15 @@
-"""Orders over HTTP: rate, latency, and the cost of the framework.
+"""Orders over HTTP: rate, latency, and the cost of the framework and of signatures.
 
-Connections with one request each at a time; the same exchange, the same order, in turns through
-`POST /api/v1/orders`, which the gateway serves past the framework, and as the only order of
-`POST /api/v1/orders/batch`, which the framework serves.
+Connections with one request each at a time; the same order in turns through `POST /api/v1/orders`,
+which the gateway serves past the framework, as the only order of `POST /api/v1/orders/batch`, which
+the framework serves, and signed with a key (HMAC-SHA256) to an exchange with `AUTH=on`.
 """
 
 import asyncio
 import re
 import time
 from array import array
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import uvloop
@@ -16,7 +17,9 @@ from msgspec import Struct
 
 from bench import histogram, machine
 from bench.histogram import Summary
+from crossbook.request_signer import RequestSigner
 from tests.system.exchange import Exchange
+from tests.system.keyed import KeyedExchange
 
 _ORDER: Final = (
     b'{"symbol":"BTC-USDT","order_type":"ioc","side":"buy","quantity":"0.1","price":"50000.00"}'
@@ -24,7 +27,9 @@ _ORDER: Final = (
 ROUTES: Final = {
     "past the framework": ("/api/v1/orders", _ORDER),
     "through it": ("/api/v1/orders/batch", b'{"orders":[' + _ORDER + b"]}"),
+    "past it, signed": ("/api/v1/orders", _ORDER),
 }
+SIGNED: Final = "past it, signed"
 _TAKEN: Final = re.compile(rb'HTTP/1\.1 20[01] .*"status":"accepted"', re.DOTALL)
 _CONTENT_LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
@@ -32,7 +37,8 @@ METHOD: Final = {
     "load": "each connection sends its next order when the last one is answered (closed loop)",
     "orders": "IOC buys into an empty book: accepted, journaled, synced, expired, answered",
     "latency": "write of the request to the last byte of its answer",
-    "turns": "the routes in turn on one running exchange; medians over the turns",
+    "signed": "every request by the load generator, between two answers, on the same cores",
+    "turns": "the routes in turn, of two exchanges that run side by side; medians over the turns",
 }
 
 
@@ -58,7 +64,7 @@ class HttpReport(Struct, frozen=True):
 class _Connection(asyncio.Protocol):
     """One keep-alive connection; sends its next request when an answer has arrived."""
 
-    def __init__(self, request: bytes, latencies: "array[int]") -> None:
+    def __init__(self, request: Callable[[], bytes], latencies: "array[int]") -> None:
         self._request = request
         self._latencies = latencies
         self._answer = b""
@@ -86,18 +92,34 @@ class _Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         self._answer = b""
+        request = self._request()
         self._sent_ns = time.monotonic_ns()
-        self.transport.write(self._request)
+        self.transport.write(request)
+
+
+def _request(path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n{lines}\r\n"
+    ).encode() + body
 
 
 async def _turn(
-    port: int, route: tuple[str, bytes], connections: int, seconds: float
+    port: int,
+    route: tuple[str, bytes],
+    connections: int,
+    seconds: float,
+    signer: RequestSigner | None,
 ) -> "array[int]":
     path, body = route
-    request = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+    unsigned = _request(path, body, {})
+
+    def request() -> bytes:
+        if signer is None:
+            return unsigned
+        return _request(path, body, signer.headers("POST", path, body))
+
     latencies: array[int] = array("q")
     loop = asyncio.get_running_loop()
     made = [
@@ -126,12 +148,16 @@ def run(connections: tuple[int, ...], seconds: float, repeats: int) -> HttpRepor
         "HEARTBEAT_MS": "500",
         "LOG_LEVEL": "WARNING",
     }
-    with Exchange(**settings) as exchange:
+    with Exchange(**settings) as exchange, KeyedExchange(**settings) as keyed:
         exchange.wait_http()
+        signer = keyed.add_key("bench", 1)
         for count in connections:
             for _ in range(repeats):
                 for route, request in ROUTES.items():
-                    latencies = uvloop.run(_turn(exchange.api_port, request, count, seconds))
+                    port, own = exchange.api_port, None
+                    if route == SIGNED:
+                        port, own = keyed.api_port, signer
+                    latencies = uvloop.run(_turn(port, request, count, seconds, own))
                     per_s = round(len(latencies) / seconds)
                     summary = histogram.summarize(latencies)
                     turns.append(RouteTurn(route, count, len(latencies), per_s, summary))
@@ -155,3 +181,14 @@ def show(report: HttpReport) -> None:
                 f"{count:>11}  {route:<20}{middle.per_s:>10,}"
                 f"{middle.latency.p50_us / 1000:>9.2f}{middle.latency.p99_us / 1000:>9.2f}"
             )
+        rates = {
+            route: sorted(
+                turn.per_s
+                for turn in report.turns
+                if (turn.connections, turn.route) == (count, route)
+            )
+            for route in ROUTES
+        }
+        medians = {route: each[len(each) // 2] for route, each in rates.items()}
+        share = medians[SIGNED] / medians["past the framework"]
+        print(f"{count:>11}  signed / unsigned {share:.2f}")

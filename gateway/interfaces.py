@@ -131,6 +131,7 @@ class Interfaces:
         if "api" in settings.gateway_roles:
             metrics.histories = [HistoryLink() for _ in self._shards]
             app, order_streams = self._api(feed, metrics.histories, operations, hosts, access)
+            app = self._with_key_routes(app, Admission(hosts), access)
         else:
             app = without_api(operations, Admission(hosts), access)
         connection = HttpConnection
@@ -166,6 +167,19 @@ class Interfaces:
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
         metrics.server = server
         return server
+
+    def _with_key_routes(self, app: AsgiApp, admission: Admission, access: Access) -> AsgiApp:
+        """The application with the routes of API keys, where there are keys."""
+        if self._keys is None:
+            return app
+        from crossbook.gateway.auth.key_routes import KeyRoutes
+        from crossbook.gateway.keys.matcher_admin import MatcherAdmin
+
+        address = self._shards[0].matcher_admin
+        administration = MatcherAdmin(sockets.admin_dealer(self._context, address, self._keyring))
+        return KeyRoutes(
+            app, self._keys, administration, admission, access, lambda: secrets.token_hex(32)
+        )
 
     def _keys_for(self) -> KeysFor:
         """What needs an API key here."""

@@ -187,7 +187,8 @@ def _openapi() -> OpenAPIConfig:
         version="1",
         description=(
             "A crypto exchange core. Prices, quantities and money are decimal text; a request acts "
-            "for the account of its `X-Account` header. The WebSocket streams have other "
+            "for the account of its `X-Account` header, or with `AUTH=on` of the key that signs it "
+            "(docs/reference/signing.md). The WebSocket streams have other "
             "paths: `/ws/market-data/{symbol}`, `/ws/trades/{symbol}`, `/ws/candles/{symbol}`, "
             "`/ws/ticker/{symbol}`, `/ws/orders` (docs/reference/streams.md)."
         ),
