@@ -172,7 +172,7 @@ def key_facts(key: Key) -> dict[str, Any]:
         "expires": time_text(key.expires_ns) if key.expires_ns else None,
         "enabled": key.enabled,
         "label": key.label,
-        "created": time_text(key.created_ns),
+        "created": time_text(key.created_ns) if key.created_ns else None,
         "overlap_until": time_text(key.previous_until_ns) if key.previous_until_ns else None,
         "public_keys": public_keys,
     }

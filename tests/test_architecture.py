@@ -51,6 +51,7 @@ KINDS: Final[Mapping[str, str]] = {
     "gateway/web/*": "edge",
     "crossbook/*": "edge",
     "crossbook/cli/*": "edge",
+    "crossbook/cli/keys/*": "edge",
     "crossbook/cli/research/*": "edge",
     "crossbook/client/*": "edge",
     "crossbook/client/market/*": "pure",

@@ -5,7 +5,6 @@ from crossbook.cli import (
     backup,
     check,
     clock,
-    curve,
     faults,
     journal,
     market,
@@ -16,6 +15,7 @@ from crossbook.cli import (
     statistics,
 )
 from crossbook.cli.console import application
+from crossbook.cli.keys import api_keys
 from crossbook.cli.research import export, record, rerun
 
 app = application()
@@ -40,11 +40,11 @@ app.command()(journal.verify)
 app.command()(journal.journal)
 app.command()(backup.backup)
 app.command()(orders.balances)
-app.add_typer(curve.app, name="keys")
 admin.app.command("accept-time")(clock.accept_time)
 admin.app.command("advance")(clock.advance)
 admin.app.add_typer(faults.app, name="faults")
 app.add_typer(admin.app, name="admin")
+app.add_typer(api_keys.app, name="keys")
 
 
 def main() -> None:

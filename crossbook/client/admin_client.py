@@ -11,8 +11,11 @@ import zmq
 from msgspec.structs import replace
 
 from crossbook.client.connection import Keys, keyring_of
+from crossbook.client.key_admin import KeyAdmin
 from crossbook.common.errors import CrossbookError
+from crossbook.common.keys import Key
 from crossbook.common.messages.admin import (
+    LOCAL,
     Act,
     AdminAcceptTime,
     AdminAct,
@@ -20,6 +23,8 @@ from crossbook.common.messages.admin import (
     AdminDone,
     AdminFault,
     AdminInspect,
+    AdminKeys,
+    AdminListKeys,
     AdminRefused,
     AdminReply,
     AdminRequest,
@@ -28,6 +33,7 @@ from crossbook.common.messages.admin import (
     AdminView,
 )
 from crossbook.common.messages.codec import decode_admin_reply, decoded, encode
+from crossbook.common.messages.commands import KeyAct
 from crossbook.common.messages.events import CommandRejected, Event
 from crossbook.common.process import sockets
 from crossbook.common.process.keyring import Realm
@@ -47,6 +53,8 @@ class AdminClient:
         with AdminClient("ipc://data/admin.sock") as admin:
             admin.act(SetInstrumentState(0, 0, 0, 1, InstrumentState.HALTED))
 
+    `api_keys` has the acts on API keys, of shard 0.
+
     `OutcomeUnknown` means that no answer came: check with `view` before acting again. `keys` is the
     path of the key file of an administrator, for an address that other machines reach.
     """
@@ -62,6 +70,7 @@ class AdminClient:
             self._context.term()
             raise
         self._request_id = 0
+        self.api_keys = KeyAdmin(self.act, self.list_keys, lambda: self.view().time_ns)
 
     def __enter__(self) -> Self:
         return self
@@ -79,11 +88,14 @@ class AdminClient:
         self._socket.close(linger=0)
         self._context.term()
 
-    def act(self, command: Act) -> Event:
+    def act(self, command: Act, requested_by: str = LOCAL) -> Event:
         """Perform an act; returns the event that answers it. Raises `ActRefused` when the matcher
-        refuses."""
+        refuses.
+
+        It is journaled with `requested_by`, the id of the administrator's key where there is one.
+        """
         self._request_id += 1
-        reply = self._exchange(AdminAct(self._request_id, command))
+        reply = self._exchange(AdminAct(self._request_id, command, requested_by))
         if not isinstance(reply, AdminDone):
             raise CrossbookError(
                 f"the matcher at {self.address} answered with {type(reply).__name__}"
@@ -102,6 +114,21 @@ class AdminClient:
                 f"the matcher at {self.address} answered with {type(reply).__name__}"
             )
         return reply
+
+    def list_keys(self) -> list[Key]:
+        """Every API key by id, without secrets; of shard 0, the only one with keys."""
+        found: list[Key] = []
+        while True:
+            self._request_id += 1
+            after = found[-1].key_id if found else ""
+            reply = self._exchange(AdminListKeys(self._request_id, after))
+            if not isinstance(reply, AdminKeys):
+                raise CrossbookError(
+                    f"the matcher at {self.address} answered with {type(reply).__name__}"
+                )
+            found += reply.keys
+            if not reply.more:
+                return found
 
     def accept_time(self) -> AdminTimeAccepted:
         """Make the matcher accept its machine's clock, however far ahead that is."""
@@ -166,12 +193,17 @@ class AdminClient:
             if reply.request_id == request.request_id:
                 return reply
         why = f"the matcher at {self.address} did not answer in {self.timeout_s:g} s"
-        if isinstance(request, AdminInspect):
+        if isinstance(request, AdminInspect | AdminListKeys):
             raise GatewayUnavailable(f"{why}; nothing was changed")
         remedy = (
             "crossbook admin status shows the present state; a deposit or withdrawal repeated "
             "under its --transfer-id is made once"
         )
+        if isinstance(request, AdminAct) and isinstance(request.command, KeyAct):
+            remedy = (
+                "crossbook keys list shows the present state; a new secret is lost: "
+                "delete the key, or rotate it"
+            )
         raise OutcomeUnknown([(request.request_id, "")], why, remedy=remedy)
 
 

@@ -17,10 +17,7 @@ from crossbook.common.process.curve import (
     write_key_file,
 )
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys and key files.")
 
-
-@app.command()
 def curve_server(as_json: JsonOption = False) -> None:
     """Make the key pair of the exchange in CURVE_KEY_FILE; or, where it exists, show its public
     key.
@@ -41,7 +38,6 @@ def curve_server(as_json: JsonOption = False) -> None:
     Output(as_json).result(facts, f"{path} {made}; the public key of the exchange:\n{public}")
 
 
-@app.command()
 def curve_client(
     path: Annotated[
         Path, typer.Argument(metavar="FILE", show_default=False, help="The new key file.")

@@ -1,0 +1,1 @@
+"""`crossbook keys`: API keys, and key files of CURVE."""
