@@ -213,7 +213,8 @@ class MatcherService:
         batch, reply = self._sequencer.administer(request, now_ns)
         if batch is not None:
             self._events.send(batch)
-            logger().info("administered", what=repr(request.command), answer=repr(reply))
+            facts = {"what": repr(request.command), "answer": repr(reply)}
+            logger().info("administered", requested_by=request.requested_by, **facts)
         if isinstance(reply, AdminView):
             now_ns = max(now_ns, self._sequencer.time_ns)
             return replace(

@@ -2,6 +2,7 @@
 snapshot at any point leads to the same keys."""
 
 from collections import Counter
+from random import Random
 
 import pytest
 
@@ -11,10 +12,15 @@ from crossbook.common.messages.commands import Administer
 from crossbook.common.messages.events import CommandRejected, KeyChanged, KeyDeleted
 from crossbook.common.types import RejectReason
 from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.recovery.recovery import Recovered, recover
 from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
+from crossbook.matcher.recovery.snapshot_store import SnapshotStore
+from crossbook.matcher.resend_buffer import EventResendBuffer
+from crossbook.matcher.sequencer import Sequencer
 from tests.model.reference import ReferenceMatcher
 from tests.properties.key_acts import key_acts
 from tests.properties.market import INSTRUMENTS
+from tests.simulation.fake_disk import FakeDisk
 
 SEEDS = range(900, 906)
 ACTS = 600
@@ -79,3 +85,28 @@ def test_a_snapshot_and_the_later_acts_give_the_keys_of_the_whole_run(seed: int)
         assert [encode(engine.apply(*each)) for each in acts[number:]] == events[number:]
         assert state_hash(engine) == state_hash(whole)
         assert capture(engine) == capture(whole)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_keys_survive_a_loss_of_power_with_snapshots_and_without(seed: int) -> None:
+    random = Random(seed)
+    disk = FakeDisk()
+    recovered = _recovered(disk, random)
+    for number, (command, time_ns) in enumerate(key_acts(seed, 200)):
+        made = Sequencer(recovered.engine, recovered.journal, EventResendBuffer(0))
+        made.apply([encode([command])], time_ns)
+        if random.random() < 0.05:
+            store = SnapshotStore(disk, 2)
+            store.save(recovered.engine, recovered.journal.incarnation, made.time_ns)
+        if random.random() < 0.1:
+            before = recovered.engine
+            disk.crash(random)
+            recovered = _recovered(disk, random)
+            assert recovered.engine.keys == before.keys, f"seed {seed}, act {number}"
+            assert recovered.engine.keys_seq == before.keys_seq
+            assert state_hash(recovered.engine) == state_hash(before)
+    assert len(recovered.engine.keys) > 5
+
+
+def _recovered(disk: FakeDisk, random: Random) -> Recovered:
+    return recover(disk, INSTRUMENTS, random.randrange(1, 10**9), 16 * 1024, "batch", 2)
