@@ -5,9 +5,12 @@ from msgspec.structs import replace
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import Balance
 from crossbook.common.messages.events import CommandRejected, OrderAccepted, TradeExecuted
+from crossbook.common.rules import Rules
 from crossbook.common.types import RejectReason
 from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.queries import balances
 from crossbook.matcher.recovery.snapshot import capture, restore
 from tests.worlds.venue import ALICE, BOB, BTC, BUY, ETH, SELL, amend, limit, market, queue, venue
 
@@ -115,3 +118,14 @@ def test_a_snapshot_holds_the_instruments_in_force() -> None:
     assert _trade(again, 5) == _trade(engine, 5)
     again.configure([BTC, ETH, SOL])
     assert _trade(again, 5).taker_fee == 10
+
+
+def test_changed_opening_balances_are_those_of_later_accounts() -> None:
+    engine = Engine([BTC], Rules(True, (("BTC", 50), ("USDT", 90_000))))
+    engine.apply(limit(ALICE, BUY, 100, 5))
+    engine.configure([BTC], Rules(True, (("ETH", 7), ("USDT", 80_000))))
+    assert balances(engine, BOB) == [Balance("ETH", 7, 0), Balance("USDT", 80_000, 0)]
+    assert [each.asset for each in balances(engine, ALICE)] == ["BTC", "USDT"]
+    (refused,) = engine.apply(limit(BOB, SELL, 100, 5))
+    assert isinstance(refused, CommandRejected)
+    assert refused.reason == RejectReason.INSUFFICIENT_BALANCE
