@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import zmq
 
 from crossbook.common.instruments import example
 from crossbook.common.messages.codec import decode_feed, encode
@@ -15,7 +16,7 @@ from crossbook.common.messages.matcher_queries import Books, ResendTooOld
 from crossbook.common.process.clock import FakeClock
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
-from crossbook.publisher.service import PublisherService, Rounds
+from crossbook.publisher.service import SLEEP_MS, PublisherService, Rounds
 from crossbook.publisher.snapshot_server import SnapshotServer
 from tests.system.loop import MS, FakeSocket, LoopScript
 
@@ -33,6 +34,58 @@ class NoConnections:
         """Nothing to end."""
 
 
+class Refusing(FakeSocket):
+    """A socket that does not accept its first `refusals` messages."""
+
+    refusals = 0
+
+    def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
+        """Keep the message; those that are refused, too."""
+        super().send_multipart(frames, flags)
+        if len(self.sent) <= self.refusals:
+            raise zmq.Again
+
+
+class Loop:
+    """A publisher whose clock moves only while it sleeps."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        heartbeat_ms: int = 500,
+        rounds: Rounds | None = None,
+        *,
+        is_manual: bool = False,
+    ) -> None:
+        clock = FakeClock(NOW_NS, is_manual=is_manual)
+        self.script = LoopScript(clock)
+        self.script.patch(monkeypatch)
+        self.events, self.history, self.public = (FakeSocket(clock) for _ in range(3))
+        self.queries = Refusing(clock)
+        requests = FakeSocket(clock)
+        monkeypatch.setattr(
+            "crossbook.publisher.service.send_frames",
+            lambda socket, frames: socket.send_multipart(list(frames)),
+        )
+        self.replica = PublisherReplica(Feed([example()], base=100, resend_count=50))
+        self.rounds = rounds or Rounds()
+        connections = NoConnections(self.public), NoConnections(requests)
+        parts: list[Any] = [self.events, self.queries, self.history, *connections]
+        self.service = PublisherService(
+            self.replica, SnapshotServer(self.replica), parts[0], parts[1], parts[2], parts[3],
+            parts[4], clock, heartbeat_ms, self.rounds,
+        )  # fmt: skip
+
+    def run(self, ms: int) -> None:
+        """Run the loop for so many milliseconds."""
+        self.script.at(ms, self.service.stop)
+        self.service.run()
+
+    def times(self, sent: list[tuple[int, list[bytes]]]) -> list[int]:
+        """The milliseconds from the start of these messages."""
+        return [ms - NOW_NS // MS for ms, _ in sent]
+
+
 def heartbeats(
     monkeypatch: pytest.MonkeyPatch,
     period_ms: int,
@@ -47,32 +100,18 @@ def heartbeats(
     """Milliseconds from the start and content of every heartbeat.
 
     With `moves` the clock is manual and shows these times from these milliseconds on."""
-    clock = FakeClock(NOW_NS, is_manual=moves is not None)
-    script = LoopScript(clock)
-    script.patch(monkeypatch)
-    events, queries, history, public, requests = (FakeSocket(clock) for _ in range(5))
-    monkeypatch.setattr(
-        "crossbook.publisher.service.send_frames",
-        lambda socket, frames: socket.send_multipart(list(frames)),
-    )
-    replica = PublisherReplica(Feed([example()], base=100, resend_count=50))
-    parts: list[Any] = [events, queries, history, NoConnections(public), NoConnections(requests)]
-    service = PublisherService(
-        replica, SnapshotServer(replica), parts[0], parts[1], parts[2], parts[3], parts[4],
-        clock, period_ms, rounds or Rounds(),
-    )  # fmt: skip
-    busy, frame = (queries, reply) if reply else (events, busy_with)
+    loop = Loop(monkeypatch, period_ms, rounds, is_manual=moves is not None)
+    busy, frame = (loop.queries, reply) if reply else (loop.events, busy_with)
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
-        script.at(ms, lambda: busy.waiting.extend([[frame]] * at_once))
+        loop.script.at(ms, lambda: busy.waiting.extend([[frame]] * at_once))
     for ms, time_ns in (moves or {}).items():
         moved = encode(EventBatch(7, 1, 0, time_ns, []))
-        script.at(ms, partial(events.waiting.append, [moved]))
+        loop.script.at(ms, partial(loop.events.waiting.append, [moved]))
     if moves is not None:
-        replica.receive_reply(Books(1, 7, 0, 0, [], [example()]))
-    script.at(until_ms, service.stop)
-    service.run()
+        loop.replica.receive_reply(Books(1, 7, 0, 0, [], [example()]))
+    loop.run(until_ms)
     found = []
-    for ms, frames in public.sent:
+    for ms, frames in loop.public.sent:
         if frames[0].decode() == HEARTBEAT_TOPIC:
             message = decode_feed(frames[-1])
             assert isinstance(message, Heartbeat)
@@ -147,3 +186,36 @@ def test_a_reply_of_the_matcher_ends_its_silence_too(monkeypatch: pytest.MonkeyP
         assert all(beat.stale_ms <= 101 for _, beat in received)
         assert rounds.stale_ns <= 101 * MS
         assert (rounds.batches, rounds.malformed) == (0, 0)
+
+
+def test_a_request_that_the_matcher_does_not_accept_is_sent_again_at_the_next_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = Loop(monkeypatch, heartbeat_ms=5_000)
+    loop.queries.refusals = 2
+    loop.script.at(10, lambda: loop.events.waiting.append([IDLE]))
+    loop.run(900)
+    first, second, third, *later = loop.times(loop.queries.sent)
+    assert 0 < second - first <= SLEEP_MS
+    assert 0 < third - second <= SLEEP_MS
+    assert not later or later[0] - third > 2 * SLEEP_MS
+
+
+def test_a_stop_ends_the_loop_within_the_longest_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop(monkeypatch, heartbeat_ms=5_000)
+    loop.run(1_510)
+    assert loop.script.clock.monotonic_ns() - NOW_NS <= (1_510 + SLEEP_MS + 1) * MS
+
+
+def test_books_are_logged_once_when_they_are_wanted_and_when_they_are_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = Loop(monkeypatch)
+    books = encode(Books(1, 7, 0, 0, [], [example()]))
+    loop.script.at(100, lambda: loop.queries.waiting.append([books]))
+    loop.run(1_000)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[4] for line in lines if "books_" in line] == [
+        "books_wanted",
+        "books_loaded",
+    ]
