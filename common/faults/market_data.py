@@ -11,7 +11,6 @@ from crossbook.common.faults.rule import (
     Distribution,
     FaultRule,
     Symbol,
-    check_delay,
     no_schedule,
 )
 
@@ -98,10 +97,6 @@ class FeedDelay(FeedFault, kw_only=True, tag="feed_delay"):
     distribution: Distribution = "constant"
     milliseconds_max: DelayMost | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_delay(self)
-
 
 class FeedDrop(FeedFault, tag="feed_drop"):
     """The message is not sent; a resend has it."""
@@ -164,10 +159,6 @@ class StreamDelay(StreamFault, kw_only=True, tag="stream_delay"):
     milliseconds: DelayLeast
     distribution: Distribution = "constant"
     milliseconds_max: DelayMost | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_delay(self)
 
 
 class StreamDrop(StreamFault, tag="stream_drop"):

@@ -12,7 +12,6 @@ from crossbook.common.faults.rule import (
     FaultRule,
     Path,
     Symbol,
-    check_delay,
 )
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, RejectReason
 
@@ -144,7 +143,6 @@ class Delay(RequestFault, kw_only=True, tag="delay"):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_delay(self)
         _not_for_handshakes(self)
 
 
@@ -205,10 +203,6 @@ class AnswerLate(AnswerFault, kw_only=True, tag="answer_late"):
     distribution: Distribution = "constant"
     milliseconds_max: DelayMost | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_delay(self)
-
 
 class NoAnswer(AnswerFault, tag="no_answer"):
     """The command is done, and no answer is ever sent."""
@@ -228,10 +222,6 @@ class ExecutionsLate(ExecutionFault, kw_only=True, tag="executions_late"):
     milliseconds: DelayLeast
     distribution: Distribution = "constant"
     milliseconds_max: DelayMost | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_delay(self)
 
 
 class ExecutionsOutOfOrder(ExecutionFault, tag="executions_out_of_order"):

@@ -6,7 +6,7 @@ and its parameters, each with its limits; what a field does not permit no decode
 """
 
 from random import Random
-from typing import Annotated, Any, ClassVar, Final, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, cast
 
 from msgspec import Meta, Struct
 
@@ -95,6 +95,8 @@ class FaultRule(
         ]
         if len(given) > 1:
             raise ValueError(f"give one of next, every and probability, not {' and '.join(given)}")
+        if "milliseconds_max" in self.__struct_fields__:
+            _check_delay(cast(Delaying, self))
 
     def applied_by(self, name: str) -> bool:
         """Whether a process of this name, such as `matcher` or `publisher-1`, applies the rule."""
@@ -103,7 +105,7 @@ class FaultRule(
     def concerns(self, facts: Struct) -> bool:
         """Whether every selector that is given equals that of a message's `facts`."""
         return all(
-            wanted is None or _fits(wanted, getattr(facts, name))
+            _fits(wanted, getattr(facts, name))
             for name in self.selectors
             if (wanted := getattr(self, name)) is not None
         )
@@ -123,7 +125,7 @@ class Delaying(Protocol):
     milliseconds_max: DelayMost | None
 
 
-def check_delay(rule: Delaying) -> None:
+def _check_delay(rule: Delaying) -> None:
     """Raise `ValueError` where the parameters of a delay contradict each other."""
     longest_ms = rule.milliseconds_max
     if rule.distribution == "constant":

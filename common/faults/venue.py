@@ -12,7 +12,6 @@ from crossbook.common.faults.rule import (
     FaultRule,
     Process,
     Symbol,
-    check_delay,
     no_schedule,
 )
 
@@ -94,10 +93,6 @@ class DiskSlow(DiskFault, kw_only=True, tag="disk_slow"):
     milliseconds: DelayLeast
     distribution: Distribution = "constant"
     milliseconds_max: DelayMost | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_delay(self)
 
 
 class ClockShifted(ClockFault, kw_only=True, tag="clock_shifted"):

@@ -35,6 +35,36 @@ def test_a_rule_of_every_kind_is_read_as_it_is_written(kind: str) -> None:
     assert rule_from_json(msgspec.json.encode(rule)) == rule
 
 
+@pytest.mark.parametrize("kind", [kind for kind in NEEDED if "milliseconds" in NEEDED[kind]])
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"milliseconds_max": 9}, "a constant delay has no milliseconds_max"),
+        ({"distribution": "uniform"}, "a uniform delay needs milliseconds_max"),
+        (
+            {"distribution": "uniform", "milliseconds_max": 4.9},
+            "milliseconds_max=4.9 is less than milliseconds=5",
+        ),
+    ],
+)
+def test_a_delay_that_contradicts_itself_is_refused_in_every_kind(
+    kind: str, fields: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(FaultRuleError, match=text):
+        rule_of({"kind": kind, **NEEDED[kind], **fields})
+    equal = {"distribution": "uniform", "milliseconds_max": 5.0}
+    assert rule_of({"kind": kind, **NEEDED[kind], **equal})
+
+
+@pytest.mark.parametrize("kind", sorted(LASTING))
+@pytest.mark.parametrize("schedule", [{"next": 1}, {"every": 2}, {"probability": 0.5}])
+def test_a_rule_that_lasts_has_no_schedule(kind: str, schedule: dict[str, Any]) -> None:
+    chosen = {name: VALUES[name] for name in KINDS[kind].selectors if name in VALUES}
+    [(name, value)] = schedule.items()
+    with pytest.raises(FaultRuleError, match=f"{name}={value}: {kind} lasts until it is removed"):
+        rule_of({"kind": kind, **chosen, **schedule, **NEEDED.get(kind, {})})
+
+
 def test_numbers_of_a_command_line_may_be_text() -> None:
     assert rule_of({"kind": "delay", "milliseconds": "2.5", "account": "7"}) == Delay(
         milliseconds=2.5, account=7

@@ -215,9 +215,11 @@ def test_an_empty_list_is_refused() -> None:
 
 
 def test_a_frame_over_the_limit_is_refused_unread() -> None:
-    requests, rejects = codec.decode_requests(b"\x00" * (codec.MAX_CLIENT_FRAME + 1))
-    assert not requests
-    assert [r.reason for r in rejects] == [RejectReason.TOO_LARGE]
+    size = codec.MAX_CLIENT_FRAME
+    text = f"frame has {size + 1} bytes, at most {size} are taken"
+    refused = entry.Reject(0, RejectReason.TOO_LARGE, "frame", text)
+    assert codec.decode_requests(bytes(size + 1)) == ((), [refused])
+    assert [r.reason for r in codec.decode_requests(bytes(size))[1]] == [RejectReason.MALFORMED]
 
 
 def test_too_many_requests_are_each_refused() -> None:
@@ -230,7 +232,11 @@ def test_too_many_requests_are_each_refused() -> None:
 
 def test_too_many_requests_with_an_unsound_one_are_refused_once() -> None:
     frame = msgspec.msgpack.encode([[99, 1]] * (codec.MAX_REQUESTS + 1))
-    assert [r.reason for r in codec.decode_requests(frame)[1]] == [RejectReason.TOO_LARGE]
+    text = f"{codec.MAX_REQUESTS + 1} requests in one frame, at most {codec.MAX_REQUESTS} are taken"
+    refused = entry.Reject(0, RejectReason.TOO_LARGE, "frame", text)
+    assert codec.decode_requests(frame) == ((), [refused])
+    as_many = msgspec.msgpack.encode([[99, 1]] * codec.MAX_REQUESTS)
+    assert {r.reason for r in codec.decode_requests(as_many)[1]} == {RejectReason.MALFORMED}
 
 
 def test_bad_bytes_from_outside_become_a_codec_error() -> None:
