@@ -201,3 +201,14 @@ def test_a_repeated_request_waits_for_the_interval_and_not_for_a_new_message() -
     assert not timer.due((7, 2), 402)
     timer.forget()
     assert timer.due((7, 2), 403)
+
+
+def test_an_incarnation_without_commands_misses_nothing() -> None:
+    """Known by its heartbeat, or not at all before it was stood at."""
+    for heard in (True, False):
+        follower = at(4)
+        follower.receive(batch(7, 8))
+        if heard:
+            assert not follower.receive(heartbeat(0, incarnation=8))
+        assert not follower.reset(8, 0)
+        assert (follower.incarnation, follower.seq, follower.gap()) == (8, 0, None)
