@@ -84,6 +84,13 @@ def test_a_client_queues_ten_thousand_frames_and_takes_every_answer(context: Con
     assert (made.getsockopt(zmq.SNDHWM), made.getsockopt(zmq.RCVHWM)) == (10_000, 0)
 
 
+def test_a_consumer_queues_a_hundred_thousand_messages_and_every_subscription(
+    context: Context,
+) -> None:
+    made = sockets.feed_sub(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
+    assert (made.getsockopt(zmq.RCVHWM), made.getsockopt(zmq.SNDHWM)) == (100_000, 0)
+
+
 @pytest.mark.parametrize("make", [sockets.commands_push, sockets.matcher_queries_dealer])
 def test_nothing_is_queued_for_an_absent_matcher(context: Context, make: Make) -> None:
     made = make(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
