@@ -6,9 +6,11 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from crossbook.common.messages.process_metrics import Metrics
 from crossbook.gateway.auth.access import AnyAccount
 from crossbook.gateway.operations.operations import Operations, without_api
-from crossbook.gateway.operations.readiness import Readiness
+from crossbook.gateway.operations.probes import ProcessAnswers
+from crossbook.gateway.operations.readiness import FaultsInForce, MissingPart, Readiness
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.hosts import AllowedHosts
 
@@ -62,3 +64,82 @@ def test_operations_serve_three_paths_and_the_checks_of_every_gateway(
                 assert int(answer.headers["content-length"]) > 0
 
     asyncio.run(main())
+
+
+class OwnMetrics:
+    """The exposition of the gateway, which keeps the answers of the others."""
+
+    answers: ProcessAnswers | None = None
+
+    def text(self) -> str:
+        """One sample."""
+        return "own 1.0\n"
+
+
+class Answering:
+    """The processes of an exchange, each with its exposition or without an answer."""
+
+    stale = False
+
+    def __init__(self, **texts: str | None) -> None:
+        self.answers: ProcessAnswers = {
+            name.replace("_", "-"): None if text is None else Metrics(1, 5, text)
+            for name, text in texts.items()
+        }
+        self.own = OwnMetrics()
+        parts: list[Any] = [self.own, self, self]
+        self.operations = Operations(parts[0], parts[1], parts[2], "manual")
+
+    async def fetch(self) -> ProcessAnswers:
+        """The answer of every process."""
+        return self.answers
+
+    def seq_of(self, shard: int) -> int:
+        """A number of that shard."""
+        return 70 + shard
+
+
+@pytest.mark.parametrize(
+    ("texts", "document"),
+    [
+        ({"matcher": "a 1\n", "publisher": None, "recorder": "b 2\n"}, "own 1.0\na 1\nb 2\n"),
+        ({"matcher": None}, "own 1.0\n"),
+        (
+            {"matcher": "a 1\n", "matcher_1": 'a{x="y"} 2\n', "recorder_1": None},
+            'own 1.0\na{shard="0"} 1\na{shard="1",x="y"} 2\n',
+        ),
+    ],
+)
+def test_the_expositions_of_all_processes_are_one_document(
+    texts: dict[str, str | None], document: str
+) -> None:
+    world = Answering(**texts)
+    assert asyncio.run(world.operations.metrics()) == document
+    assert world.own.answers == world.answers
+
+
+def test_without_an_api_a_gateway_is_ready_when_its_market_data_is_live() -> None:
+    world = Answering(matcher="", matcher_1="", publisher=None, recorder="")
+    ready = Readiness("ready", True, True, True, [], 70, "manual")
+    assert asyncio.run(world.operations.readiness()) == ready
+    world.stale = True
+    stale = [MissingPart("market_data", "market data is stale")]
+    assert asyncio.run(world.operations.readiness()) == Readiness(
+        "not_ready", True, False, True, stale, 70, "manual"
+    )
+
+
+def test_a_gateway_without_an_api_names_what_does_not_answer_and_is_degraded() -> None:
+    refused = "crossbook_matcher_clock_refused 1.0\n"
+    world = Answering(matcher=None, matcher_1=refused, matcher_2=None, recorder=None)
+    world.operations.faults_in_force = lambda: FaultsInForce(3, 9)
+    world.operations.keys_for = "accounts"
+    missing = [
+        MissingPart("matcher", "no answer from matcher, matcher-2"),
+        MissingPart("recorder", "no answer from recorder"),
+        MissingPart("clock", "the clock of its machine is refused by matcher-1"),
+    ]
+    assert asyncio.run(world.operations.readiness()) == Readiness(
+        "degraded", False, True, False, missing, 70, "manual", FaultsInForce(3, 9), "accounts"
+    )
+    assert asyncio.run(world.operations.clock_fault()) == missing[2].reason

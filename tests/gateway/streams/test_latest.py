@@ -206,3 +206,20 @@ def test_work_is_measured_where_something_was_sent(path: str, update: Candles | 
             update = Candles(symbol=SYMBOL, seq=2, candles=[candle(60, 2)], time_ns=0)
     world.advance(1_000)
     assert len(client.pop_messages()) == 1
+
+
+def test_a_heartbeat_has_the_number_of_the_latest_message() -> None:
+    """Of the state or the ticker, whichever is later; zero before there is any."""
+    world = quiet_world()
+    ticker, candles = world.connect(f"/ws/ticker/{SYMBOL}"), world.connect(CANDLES)
+
+    def beats() -> list[int]:
+        world.streams.beat()
+        world.advance(1_000)
+        received = [*ticker.pop_messages(), *candles.pop_messages()]
+        return [message["seq"] for message in received if message["type"] == "heartbeat"]
+
+    assert beats() == [0, 0]
+    world.streams.apply([Ticker(SYMBOL, *([7] * 17))])
+    publish_candles(world, candle(60, 1))
+    assert beats() == [7, 60]
