@@ -25,11 +25,13 @@ from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.process.zap import handle_peers
 from crossbook.common.sequence import base_at, epoch_of, first_of
 from crossbook.gateway.api.render import Renderer
+from crossbook.gateway.auth.opened_accounts import OpenedAccounts
 from crossbook.gateway.keys.key_follower import KeyFollower
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.limits.account_limits import AccountLimits
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.front_desk import FrontDesk
+from crossbook.gateway.orders.logon_limits import limited_logon
 from crossbook.gateway.orders.matcher_link import MatcherLink
 from crossbook.gateway.orders.matcher_sockets import MatcherSockets
 from crossbook.gateway.orders.outbox import Outbox
@@ -71,6 +73,8 @@ class Gateway:
         if self.keys is not None:
             find = self.keys.find_curve
             self.peers = handle_peers(context, self._keyring, self._clock, find, self._has_keys)
+        most = settings.accounts_per_address
+        self.opened = OpenedAccounts(most) if self.keys is None and most else None
         self.desk: FrontDesk | None = None
         self.matchers: list[MatcherSockets] = []
         self.orders: OrderService | None = None
@@ -143,8 +147,9 @@ class Gateway:
         entry = None
         if self.desk is not None and self.orders is not None:
             entry = OrderEntry(
-                self.desk, self.orders.local, self.orders, self.matchers, self._render, self._limits
-            )
+                self.desk, self.orders.local, self.orders, self.matchers, self._render,
+                self._limits, self.opened,
+            )  # fmt: skip
         return Interfaces(
             self._settings, self._context, self._clock, entry, listener, self._faults, self.keys
         )
@@ -197,6 +202,8 @@ class Gateway:
         """What receives the frames of ZeroMQ clients: the desk, behind what the settings add."""
         front = desk if self._faults is None else self._faults.desk(desk)
         if self.keys is None:
+            if self.opened is not None:
+                desk.admit_logon = limited_logon(self.opened, self._address_of)
             return front
         # Imported here: without AUTH=on nothing of it is loaded.
         from crossbook.gateway.orders.keyed_desk import KeyedDesk, nobody
@@ -212,6 +219,12 @@ class Gateway:
         keyed = KeyedDesk(front, self.keys, user_of, self._exchange_ns)
         desk.admit_logon = keyed.admit_logon
         return cast(FrontDesk, keyed)
+
+    def _address_of(self, identity: bytes) -> str:
+        """The address of a ZeroMQ client's connection; empty for one of ipc."""
+        connections = self.orders.connections if self.orders is not None else None
+        peer = connections.by_identity.get(identity) if connections is not None else None
+        return peer.owner if peer is not None else ""
 
     def _exchange_ns(self) -> int:
         """The time that keys expire by."""

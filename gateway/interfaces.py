@@ -18,6 +18,7 @@ from crossbook.common.process.config import Settings
 from crossbook.common.process.keyring import Realm
 from crossbook.common.process.log import logger
 from crossbook.common.process.open_files import allow_open_files, few
+from crossbook.common.process.tcp_facts import owner_of
 from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_stream import OrderStreams
@@ -25,6 +26,7 @@ from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.api.rest import make_app
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.auth.access import Access, AnyAccount
+from crossbook.gateway.auth.opened_accounts import OpenedAccounts
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.history.socket import HistorySocket
@@ -72,6 +74,7 @@ class OrderEntry(Struct, frozen=True):
     matchers: Sequence[MatcherSockets]
     render: Renderer
     limits: AccountLimits = UNLIMITED
+    opened: OpenedAccounts | None = None
 
 
 class Interfaces:
@@ -203,7 +206,8 @@ class Interfaces:
         """Who may send requests, and who may open streams; None where everybody may."""
         if self._keys is None:
             logger().warning("auth_off", reason="whoever reaches this gateway acts for any account")
-            return AnyAccount(self._settings.account), None
+            opened = self._entry.opened if self._entry is not None else None
+            return AnyAccount(self._settings.account, opened, owner_of), None
         # Imported here: without AUTH=on nothing of it is loaded.
         from crossbook.gateway.auth.key_access import KeyAccess
         from crossbook.gateway.auth.sign_in import KeyGate
@@ -309,4 +313,5 @@ class Interfaces:
         prefix = secrets.token_hex(4)
         origins = allowed_origins(settings.cors_origins)
         app = make_app(trading, lookup, operations.metrics, access, prefix, hosts, origins, limits)
-        return app, OrderStreams(local, trading, render, settings.account)
+        check = access.check if isinstance(access, AnyAccount) else None
+        return app, OrderStreams(local, trading, render, settings.account, check)

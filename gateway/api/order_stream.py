@@ -6,6 +6,7 @@ error with its `id`. Messages: docs/reference/streams.md.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Final
 
 import msgspec
@@ -284,11 +285,13 @@ class OrderStreams:
         trading: Trading,
         render: Renderer,
         default_account: int,
+        check: Callable[[str, int], None] | None = None,
     ) -> None:
         self._sessions = sessions
         self._trading = trading
         self._render = render
         self._default_account = default_account
+        self._check = check
 
     def route(self, query: str, from_header: int | None = None) -> OrderStream | Refusal:
         """The channel for a query string, or its refusal. The account is the one of the query or
@@ -301,8 +304,17 @@ class OrderStreams:
         return self.open(self._default_account if account is None else account, options)
 
     def route_handshake(self, handshake: Handshake, account: int | None) -> OrderStream | Refusal:
-        """As `route`."""
-        return self.route(handshake.query, account)
+        """As `route`. Where there is a `check`, it gets the client's address and the account before
+        each request, and raises `Problem` where that is refused."""
+        try:
+            options = stream_options(handshake.query)
+            named = acting_account(account, options.account)
+        except Problem as problem:
+            return refusal_of(problem)
+        acting, check = self._default_account if named is None else named, self._check
+        if check is None:
+            return self.open(acting, options)
+        return self.open(acting, options, partial(check, handshake.peer, acting))
 
     def open(
         self, account: int, options: StreamOptions, may_trade: MayTrade = lambda: None

@@ -5,12 +5,17 @@ Every request passes one `Access`: `claim` while its body is unread, `account` w
 difference is made where a gateway is composed; no request looks at the setting.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
 from crossbook.common.keys import Scope
+from crossbook.common.types import RejectReason
+from crossbook.gateway.auth.opened_accounts import OpenedAccounts
+from crossbook.gateway.problem import refused
+
+_READING: Final = ("GET", "HEAD", "OPTIONS")
 
 NOBODY: Final = 0
 """The account of a request for public data. No account has this number."""
@@ -64,14 +69,33 @@ class Access(Protocol):
 
 class AnyAccount:
     """Whoever reaches the gateway acts for the account that a request names, and for `default`
-    where it names none."""
+    where it names none. `opened` bounds the accounts of an address, by what `owner_of` returns for
+    it."""
 
-    def __init__(self, default: int) -> None:
+    def __init__(
+        self,
+        default: int,
+        opened: OpenedAccounts | None = None,
+        owner_of: Callable[[str], str] = str,
+    ) -> None:
         self._default = Claim(default)
+        self._opened = opened
+        self._owner_of = owner_of
 
     def claim(self, scope: Mapping[str, Any], account: int | None) -> Claim:
-        """The account that the request names."""
-        return self._default if account is None else Claim(account)
+        """The account that the request names. Raises `Problem` for a request that may open it, of
+        an address with too many."""
+        if account is None:
+            return self._default
+        if self._opened is not None and scope["method"] not in _READING:
+            self.check((scope.get("client") or ("",))[0], account)
+        return Claim(account)
+
+    def check(self, peer: str, account: int) -> None:
+        """Raise `Problem` where a client may act for no further account."""
+        opened = self._opened
+        if opened is not None and not opened.admits(self._owner_of(peer), account):
+            raise refused(RejectReason.EXCEEDS_LIMIT, "account", opened.text)
 
     def account(self, claim: Claim, body: bytes) -> int:
         """The same."""
