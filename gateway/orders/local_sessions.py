@@ -127,10 +127,11 @@ class LocalSessions:
 
     def seq_of(self, account: int, shard: int = 0) -> int:
         """The last number of a shard in the replies to an account; before its first request, the
-        last number that this gateway received from the shard."""
+        last number that this gateway received from the shard. Zero for nobody (account zero), who
+        has received nothing that a record would have to contain."""
         session = self._by_account.get(account)
         if session is None:
-            return self._desk.seq_of(shard)
+            return self._desk.seq_of(shard) if account else 0
         return self._seqs.get(session.identity, {}).get(shard, 0)
 
     def give_up(self, request_seq: int) -> None:

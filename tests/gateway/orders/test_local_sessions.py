@@ -58,3 +58,13 @@ def test_the_longest_idle_account_makes_room_for_another(monkeypatch: pytest.Mon
             assert accounts == [1, 3]
 
     run(main())
+
+
+def test_a_record_for_nobody_need_not_have_reached_anything() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(limit("buy", "1", "50000"), 1)
+            await world.enter(limit("buy", "1", "50000"), 2)
+            assert [world.sessions.seq_of(account) for account in (0, 1, 2, 3)] == [0, 1, 2, 2]
+
+    run(main())
