@@ -1,7 +1,9 @@
-"""Real exchanges with `AUTH=on` and over HTTPS: the page signs in, and nobody gets in elsewhere."""
+"""A real exchange with `AUTH=on`, and one over HTTPS: the guide about keys runs unchanged, the page
+signs in, and nobody gets in elsewhere."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +24,8 @@ from tests.system.exchange import RECORDED, REPOSITORY
 from tests.system.keyed import KeyedExchange
 from tests.worlds.certificates import certificate
 
+GUIDE: Final = (REPOSITORY / "docs/guide/signed-requests.md").read_text()
+BLOCKS: Final = re.findall(r"^```(bash|python)\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 ORDER: Final = {"symbol": "BTC-USD", "order_type": "limit", "side": "buy", "quantity": "1.0",
                 "price": "50000.00"}  # fmt: skip
 
@@ -44,6 +48,46 @@ def wait_known(venue: KeyedExchange, signer: RequestSigner) -> None:
         f"the gateway knows key {signer.key_id}",
         lambda: venue.send(signer, "GET", "/api/v1/account")[0] == 200,
     )
+
+
+def run(venue: KeyedExchange, folder: Path, words: list[str]) -> str:
+    """Run a program of the guide; returns its output."""
+    shim = folder / "bin" / "crossbook"
+    if not shim.exists():
+        shim.parent.mkdir()
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m crossbook "$@"\n')
+        shim.chmod(0o755)
+    path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        words, cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        env=venue.environment | {"PATH": path, "PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_the_programs_of_the_guide_do_what_it_states(venue: KeyedExchange, tmp_path: Path) -> None:
+    outputs = []
+    for language, text in BLOCKS:
+        # The exchange of the first line is the one that runs here.
+        script = text.replace("AUTH=on crossbook run &\n", "")
+        script = script.replace("127.0.0.1:8000", f"127.0.0.1:{venue.api_port}")
+        shell = ["bash", "-e"] if language == "bash" else [sys.executable]
+        outputs.append(run(venue, tmp_path, [*shell, "-c", script]))
+        if "ops.json" in text:
+            assert (tmp_path / "alice.json").stat().st_mode & 0o077 == 0
+            wait_known(venue, RequestSigner.from_file(tmp_path / "alice.json"))
+    listed, entered, library, plain, made, headers = outputs
+    assert "alice-1" in listed
+    assert "ops" in listed
+    assert '"order_status":"NEW"' in entered
+    assert '"status":"canceled"' in entered
+    assert library.split() == ["NEW", "canceled"]
+    assert plain.strip() == "7"
+    assert "alice-2" in made
+    assert "CROSSBOOK-SIGNATURE" in headers
+    signer = RequestSigner("alice-2", (tmp_path / "alice.pem").read_text())
+    wait_known(venue, signer)
 
 
 def test_an_account_is_its_keys_own_and_nobody_elses(
