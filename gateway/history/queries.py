@@ -54,7 +54,7 @@ class HistoryQueries:
         seq = self._sessions.seq_of(account, shard)
         if shard_of(min_seq) == shard:
             seq = max(seq, min_seq)
-        answer = await self.send(shard, lambda request_id: question(request_id, seq))
+        answer = await self.send(shard, lambda request_id: question(request_id, seq), account)
         if isinstance(answer, HistoryReject):
             raise malformed(answer.field, answer.text)
         if isinstance(answer, NotYet):
@@ -100,16 +100,16 @@ class HistoryQueries:
         return answers, before
 
     async def send(
-        self, shard: int, question: Callable[[int], HistoryQuestion]
+        self, shard: int, question: Callable[[int], HistoryQuestion], account: int = 0
     ) -> HistoryAnswer | None:
-        """The answer of a shard's recorder; None when there is none in time."""
+        """The answer of a shard's recorder to an account; None when there is none in time."""
         future: asyncio.Future[HistoryAnswer | None] = asyncio.get_running_loop().create_future()
 
         def done(answer: HistoryAnswer | None) -> None:
             if not future.done():
                 future.set_result(answer)
 
-        self._links[shard].add(question, done)
+        self._links[shard].add(question, done, account)
         self._wake()
         return await future
 

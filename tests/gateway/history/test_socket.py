@@ -10,6 +10,7 @@ import zmq
 from crossbook.common.messages.codec import decode_history_question, encode
 from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradesQuestion
 from crossbook.common.process.clock import FakeClock
+from crossbook.gateway.history import link as history_link
 from crossbook.gateway.history import socket as history_socket
 from crossbook.gateway.history.link import ANSWER_NS, HistoryLink
 from crossbook.gateway.history.socket import DRAIN_MAX, HistorySocket
@@ -85,8 +86,12 @@ def run(context: "zmq.Context[zmq.Socket[bytes]]", monkeypatch: pytest.MonkeyPat
     return run_it
 
 
-def test_answers_that_arrive_at_once_are_all_received(run: Run) -> None:
+def test_answers_that_arrive_at_once_are_all_received(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     count = 3 * DRAIN_MAX + 5
+    for places in ("SENT_MOST", "SENT_OF_ACCOUNT_MOST"):
+        monkeypatch.setattr(history_link, places, count)
 
     async def test(world: World) -> None:
         world.ask(count)
