@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 import zmq
 from msgspec import Struct
 
@@ -24,6 +25,9 @@ FRAME: Final = 1_000
 """Requests of one frame, about the most there may be."""
 OPEN_ORDERS: Final = 1_000
 CATCH_UPS: Final = 64
+FRAMES_UNANSWERED: Final = 40
+"""Frames of orders that are sent ahead of their answers: what a gateway lets a client have in its
+socket."""
 UNANSWERED: Final = 2_000
 """Queries, or orders over HTTP, that are sent ahead of their answers."""
 SNAPSHOTS: Final = 64
@@ -95,28 +99,42 @@ class Flooder:
     def _session(self, account: int = ACCOUNT) -> Session:
         return Session(self._context, self._target.orders, account)
 
-    def _orders(self, reads: bool = True) -> Callable[[], None]:
-        """Frames of a thousand orders that trade with nobody, as fast as they leave."""
-        session = self._session()
-        frame = codec.encode([
-            entry.New(number + 1, SYMBOL, int(Side.BUY), "0.001", "10000",
-                      time_in_force=int(TimeInForce.IOC))
-            for number in range(FRAME)
-        ])  # fmt: skip
+    def _orders(self) -> Callable[[], None]:
+        """Frames of a thousand orders that trade with nobody, many unanswered at any time."""
+        session, frame = self._session(), self._frame()
+        waiting = [0]
 
         def step() -> None:
-            if session.send(frame):
+            while waiting[0] < FRAMES_UNANSWERED * FRAME and session.send(frame):
+                waiting[0] += FRAME
                 self.sent += FRAME
-            else:
-                session.socket.poll(1, zmq.POLLOUT)
-            if reads:
-                session.drain()
+            session.socket.poll(1)
+            for replies in session.drain():
+                waiting[0] -= sum(map(_is_answer, _raw_replies(replies)))
 
         return step
 
     def _slow_reader(self) -> Callable[[], None]:
-        """The same orders, and no answer is read."""
-        return self._orders(reads=False)
+        """The same orders in sessions that read no answer; a new one begins where one is full."""
+        frame = self._frame()
+        session, frames = [self._session()], [0]
+
+        def step() -> None:
+            if frames[0] < FRAMES_UNANSWERED and session[0].send(frame):
+                frames[0] += 1
+                self.sent += FRAME
+                return
+            session[0].socket.close(linger=0)
+            session[0], frames[0] = self._session(), 0
+
+        return step
+
+    def _frame(self) -> bytes:
+        return codec.encode([
+            entry.New(number + 1, SYMBOL, int(Side.BUY), "0.001", "10000",
+                      time_in_force=int(TimeInForce.IOC))
+            for number in range(FRAME)
+        ])  # fmt: skip
 
     def _queries(self) -> Callable[[], None]:
         """Listings of a thousand open orders, many unanswered at any time."""
@@ -215,6 +233,14 @@ class Flooder:
         made = socket.create_connection(("127.0.0.1", self._target.http_port), timeout=5)
         made.setblocking(False)
         return made
+
+
+_raw_replies: Final = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+
+
+def _is_answer(reply: msgspec.Raw) -> bool:
+    """Whether a reply is an `Ack` or a `Reject`, by its tag."""
+    return bytes(reply)[1] in (102, 103)
 
 
 def main(kind: str, orders: str, snapshots: str, http_port: str) -> None:
