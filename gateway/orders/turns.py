@@ -180,8 +180,11 @@ class Turns:
         ]
 
     def tick(self, now_ns: int) -> None:
-        """Let time pass: accounts that are idle for `ACTIVE_NS` count no more."""
+        """Let time pass: accounts that are idle for `ACTIVE_NS` count no more. What waits is looked
+        at again, in case there is room without an answer: the table was closed, or answers are
+        lost."""
         self._now_ns = now_ns
+        self.has_work = self.waiting > 0
         shares = self._shares
         while shares:
             share = next(iter(shares.values()))

@@ -62,3 +62,22 @@ def test_a_request_that_cannot_be_translated_is_refused_in_its_turn() -> None:
         world.settle()
     (refused,) = [each for each in world.replies(ANN) if isinstance(each, Reject)]
     assert (refused.request_seq, refused.reason) == (7_000, RejectReason.UNKNOWN_SYMBOL)
+
+
+def test_waiting_requests_go_on_after_the_matcher_was_in_doubt() -> None:
+    world, _ = crowded()
+    world.desk.in_flight.suspend("in doubt")
+    world.settle()
+    world.desk.work()
+    waiting = world.desk.turns_waiting
+    assert waiting
+    assert not world.desk.has_work
+    world.desk.in_flight.resume()
+    world.desk.tick(1)
+    assert world.desk.has_work
+    while world.desk.has_work:
+        world.desk.work()
+        world.settle()
+    assert not world.desk.commands_waiting
+    refused = [each for each in world.replies(ANN) if isinstance(each, Reject)]
+    assert refused == []
