@@ -13,7 +13,7 @@ from crossbook.common.errors import ConfigError
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import SystemClock, follower_clock
 from crossbook.common.process.config import Settings
-from crossbook.common.process.connections import KIB, MIB, Bounds, Connections
+from crossbook.common.process.connections import KIB, MIB, Bounds, Connections, Watch
 from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
@@ -77,7 +77,10 @@ def build(
     metrics.faults = None if faults is None else faults.table
     server.metrics = metrics.text
     subscribers = Connections(
-        context, sockets.feed_pub(context, settings.publisher_feed, keyring), feed_bounds(settings)
+        context,
+        sockets.feed_pub(context, settings.publisher_feed, keyring),
+        feed_bounds(settings),
+        receives=False,
     )
     consumers = Connections(
         context,
@@ -151,8 +154,10 @@ def main() -> None:
         snapshots=settings.publisher_snapshots,
         instruments=len(feed.markets),
     )
+    watch = Watch(lambda: service.subscribers)
     notify_ready()
     service.run()
+    watch.stop()
     logger().info("publisher_stopped", seq=feed.seq)
     if faults is not None:
         faults.stop()

@@ -37,7 +37,7 @@ FRAMES_MAX = 8
 """Most frames of a request: the identity, what may stand before the request, the request."""
 
 CHECK_NS = 100_000_000
-"""Time between two looks at the connections."""
+"""Time between two looks at the connections of consumers."""
 
 SLEEP_MS = 100
 """Longest sleep: bounds the delay of a stop, of a repeated question and of a failed send."""
@@ -133,7 +133,6 @@ class PublisherService:
                 self._send_heartbeat(now_ns)
                 heartbeat_at = now_ns + self._heartbeat_ns
             if now_ns >= check_at:
-                self.subscribers.check()
                 self.consumers.check()
                 check_at = now_ns + CHECK_NS
             if replica.lost is not self._logged_loss:

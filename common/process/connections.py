@@ -9,6 +9,7 @@ closes it and frees what it held.
 
 import resource
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -30,6 +31,10 @@ from crossbook.common.process.tcp_facts import (
 
 SLICE: Final = 128
 """Connections looked at in one `check`. One costs some 4 µs."""
+
+SLICE_OF_WATCH: Final = 16
+WATCH_S: Final = 0.005
+"""Connections looked at by a `Watch` at once, and the time until the next ones."""
 
 GROWN_KIB: Final = 8_192
 """Growth of the process after which the next `check` looks at every connection."""
@@ -120,9 +125,11 @@ class Peer:
 class Connections:
     """The connections of one bound socket.
 
-    The owner calls `check` about ten times a second: it reads ZeroMQ's monitor messages, which
-    queue without limit because a full queue would block ZeroMQ's own thread. `by_identity` has the
-    peers of a ROUTER that have sent something, `cut_off` counts the connections ended, by reason.
+    Of a socket that `receives` nothing, such as PUB, only the monitor is read, so another thread
+    than the socket's may check it: `Watch`. Of others the owner calls `check` about ten times a
+    second. It reads ZeroMQ's monitor messages, which queue without limit because a full queue would
+    block ZeroMQ's own thread. `by_identity` has the peers of a ROUTER that have sent something,
+    `cut_off` counts the connections ended, by reason.
 
     Connections over ipc are counted and not bounded: only the user of this process has access.
     """
@@ -133,6 +140,8 @@ class Connections:
         watched: "zmq.Socket[bytes]",
         bounds: Bounds,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        *,
+        receives: bool = True,
     ) -> None:
         self.bounds = bounds
         self.by_identity: dict[bytes, Peer] = {}
@@ -141,6 +150,8 @@ class Connections:
         self.unread = 0
         self.watched = watched
         self._monitor = monitor_of(context, watched)
+        self._receives = receives
+        self._slice = SLICE if receives else SLICE_OF_WATCH
         self._monotonic_ns = monotonic_ns
         self._now_ns = monotonic_ns()
         self._peers: dict[int, Peer | None] = {}
@@ -177,7 +188,7 @@ class Connections:
         next few, and all of them once the process has grown. Returns whether messages wait."""
         self._now_ns = self._monotonic_ns()
         self._read_monitor()
-        waits = has_more(self.watched)
+        waits = self._receives and has_more(self.watched)
         grown_kib = _peak_kib() - self._peak_kib
         if grown_kib >= GROWN_KIB:
             self._peak_kib += grown_kib
@@ -185,9 +196,9 @@ class Connections:
         else:
             if not self._turns:
                 self._turns = self._bounded()
-            for peer in self._turns[-SLICE:]:
+            for peer in self._turns[-self._slice :]:
                 self._look(peer, waits)
-            del self._turns[-SLICE:]
+            del self._turns[-self._slice :]
         bounds = self.bounds
         if self.held > (bounds.waiting_of_all if waits else bounds.partial_of_all):
             self._shed_held(waits)
@@ -340,12 +351,34 @@ class Connections:
         self._note(peer, 0, 0)
 
 
+class Watch:
+    """A thread that checks the connections of a PUB socket. ZeroMQ stores all subscriptions that
+    have come inside one send, which takes as long as they come: the thread of the socket cannot
+    check meanwhile. `connections` returns the present ones."""
+
+    def __init__(self, connections: Callable[[], Connections]) -> None:
+        self._connections = connections
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="connections", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Check no more; call it before the context ends."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(WATCH_S):
+            self._connections().check()
+
+
 def taken_by(sockets: Iterable[Connections]) -> tuple[Counter[str], int, int]:
     """The connections ended, by reason, the bytes held and the bytes unread of several sockets."""
     ended = Counter(dict.fromkeys(REASONS, 0))
     held = unread = 0
     for each in sockets:
-        ended.update(each.cut_off)
+        # A copy, because a `Watch` may count meanwhile.
+        ended.update(dict(each.cut_off))
         held += each.held
         unread += each.unread
     return ended, held, unread

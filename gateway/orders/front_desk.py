@@ -5,7 +5,9 @@ A request that needs a matcher goes to `receive_request` of a subclass: the desk
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import decode_requests
@@ -31,6 +33,9 @@ Receive = Callable[[OrderSession, Sequence[Request]], None]
 Admit = Callable[[int, Sequence[Request]], tuple[Sequence[Request], Iterable[Reject]]]
 """The requests of an account that may pass, in order, and the rejects of the others."""
 
+LISTINGS_MAX: Final = 4
+"""Most lists of instruments that one address gets at once."""
+
 Notice = tuple[str, dict[str, int]]
 """An event for the log: its name and its facts."""
 
@@ -54,6 +59,7 @@ class FrontDesk(ABC):
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self._gateway = gateway
         self._notices: list[Notice] = []
+        self._listings: Counter[bytes] = Counter()
         self._unprobed: list[bytes] = []
         self._probes = self._probe_turn = 0
         self.sessions = sessions
@@ -121,6 +127,7 @@ class FrontDesk(ABC):
 
     def collect_replies(self) -> dict[bytes, list[Reply]]:
         """Remove and return the replies that are ready to be sent, by session address."""
+        self._listings.clear()
         return self.outbox.drain()
 
     def collect_notices(self) -> list[Notice]:
@@ -194,10 +201,20 @@ class FrontDesk(ABC):
             for pong in self._pongs(request.request_seq):
                 self.outbox.add(identity, pong)
         elif isinstance(request, ListInstruments):
-            instruments = list(self._instruments.values())
-            self.outbox.add(identity, Instruments(request.request_seq, instruments))
+            self._list_instruments(identity, request)
         else:
             self._log_on(identity, request)
+
+    def _list_instruments(self, identity: bytes, request: ListInstruments) -> None:
+        """Answer with the list, which is some 70 times as long as its request."""
+        self._listings[identity] += 1
+        if self._listings[identity] > LISTINGS_MAX:
+            text = f"more than {LISTINGS_MAX} lists of instruments at once; one has them all"
+            reject = Reject(request.request_seq, RejectReason.BUSY, "", text)
+            self.outbox.refuse(identity, reject)
+            return
+        instruments = list(self._instruments.values())
+        self.outbox.add(identity, Instruments(request.request_seq, instruments))
 
     def _receive_without_session(self, identity: bytes, has_token: bool, request: Request) -> None:
         """Answer a request whose token is zero or names no session.

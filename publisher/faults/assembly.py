@@ -58,4 +58,4 @@ class PublisherFaults:
     def reopen(self) -> Connections:
         """The connections of the feed, bound anew. Raises `ConfigError`."""
         public = sockets.feed_pub(self._context, self._feed_address, self._keyring)
-        return Connections(self._context, public, self._bounds)
+        return Connections(self._context, public, self._bounds, receives=False)

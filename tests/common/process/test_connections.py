@@ -292,3 +292,27 @@ def test_peers_over_ipc_are_counted_and_not_bounded(context: Any, tmp_path: Any)
     counted.check()
     assert len(counted) == 3
     assert not counted.cut_off
+
+
+def test_subscriptions_are_bounded_while_the_socket_stores_them(context: Any) -> None:
+    server = Server(context, sockets.feed_pub, partial=64 * KIB)
+    memory = psutil.Process().memory_info
+    before = memory().rss
+    watch = connections.Watch(lambda: server.connections)
+    try:
+        with server.peer(b"SUB") as bad, contextlib.suppress(OSError):
+            bad.settimeout(1.0)
+            for number in range(100_000):
+                bad.sendall(zmtp.frame(0, b"\x01" + struct.pack(">Q", number) * 100))
+                if number % 100 == 0:
+                    server.socket.send(b"x")
+            pytest.fail("80 MB of subscriptions were accepted")
+        deadline = time.monotonic() + SECONDS
+        while len(server.connections):
+            assert time.monotonic() < deadline
+            server.socket.send(b"x")
+            select_nothing(0.002)
+        assert server.connections.cut_off == {"held": 1}
+        assert memory().rss - before < 500 * MIB
+    finally:
+        watch.stop()
