@@ -12,14 +12,14 @@
     python -m bench fresh       a test's wait for an exchange with nothing in it
     python -m bench stalled     other clients' latency while one subscriber and one client stall
     python -m bench fairness    other clients' latency beside one that takes all it can get
+    python -m bench idle        orders beside thousands of sessions that do nothing
     python -m bench http        orders over HTTP, past the framework and through it
     python -m bench growth      cost against the size of the market, as a table and a PNG
     python -m bench facts       the simulated market beside a recorded one, as a table and a PNG
     python -m bench learning    steps a second of the learning environments
     python -m bench all         all of them
 
-Every command prints its method and machine, and writes JSON with --json. bench/README.md explains
-the figures.
+Every command prints its method and machine; --json stores the report. See bench/README.md.
 """
 
 import sys
@@ -40,6 +40,7 @@ from bench import fairness as fairness_bench
 from bench import fresh as fresh_bench
 from bench import growth as growth_bench
 from bench import http as http_bench
+from bench import idle as idle_bench
 from bench import journal as journal_bench
 from bench import latency as latency_bench
 from bench import learning as learning_bench
@@ -57,6 +58,7 @@ from bench.load import LoadPlan
 from crossbook.common.process.scheduling import Scheduling
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.command()(idle_bench.idle)
 
 Json = Annotated[Path | None, typer.Option(help="Write the whole report to this JSON file.")]
 Null = Annotated[Path, typer.Option("--null", help="The null pipeline to compare with.")]
