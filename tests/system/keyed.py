@@ -4,7 +4,7 @@ import contextlib
 import ssl
 import urllib.request
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 from urllib.error import HTTPError
 
 import msgspec
@@ -24,6 +24,13 @@ OWN: Final = {
     "RECORDER_HISTORY": "ipc://{DATA_DIR}/history.sock",
 }
 """Internal sockets without keys of their own."""
+
+
+class Signs(Protocol):
+    """Gives the headers of requests, as `RequestSigner` does."""
+
+    def headers(self, method: str, target: str, body: bytes = b"") -> dict[str, str]:
+        """The headers that sign a request."""
 
 
 class KeyedExchange(Exchange):
@@ -70,7 +77,7 @@ class KeyedExchange(Exchange):
         return signer
 
     def send(
-        self, signer: RequestSigner | None, method: str, target: str, body: object = None
+        self, signer: Signs | None, method: str, target: str, body: object = None
     ) -> tuple[int, Any]:
         """Status and document of the answer to a request; status 0 without an answer."""
         payload = b"" if body is None else msgspec.json.encode(body)
