@@ -17,7 +17,6 @@ from crossbook.common.process.clock import Clock, SystemClock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.keyring import Realm
 from crossbook.common.process.log import logger
-from crossbook.common.process.open_files import allow_open_files, few
 from crossbook.common.process.tcp_facts import owner_of
 from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.lookup import Lookup
@@ -54,6 +53,7 @@ from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins, is_loopba
 from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.open_files import allow_open_files, few
 from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
