@@ -286,7 +286,7 @@ async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool
     logger().info("gateway_stopped", in_flight=in_flight)
     if gateway.peers is not None:
         gateway.peers.stop()
-    context.destroy(linger=200)
+    context.destroy()
     return not fenced
 
 

@@ -21,6 +21,7 @@ from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
+from crossbook.common.process.waking import StopSignals
 from crossbook.common.process.zap import ZapHandler, handle_peers
 from crossbook.matcher.engine.timers import DAY_NS
 from crossbook.matcher.journal.disk import FileDisk
@@ -162,8 +163,7 @@ def main() -> None:
     except (CrossbookError, OSError) as error:
         logger().error("matcher_not_started", reason=str(error))
         sys.exit(1)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: service.stop())
+    signals = StopSignals(service.stop)
     gc.collect()
     gc.freeze()
     logger().info(
@@ -183,16 +183,17 @@ def main() -> None:
     notify_ready()
     status = 0
     try:
-        service.run()
+        service.run(signals.descriptor)
         logger().info("matcher_stopped")
     except JournalFailed as error:
         logger().error("journal_failed", reason=str(error))
         status = 1
+    signals.close()
     if faults is not None:
         faults.stop()
     if peers is not None:
         peers.stop()
-    context.destroy(linger=200)
+    context.destroy()
     disk.close()
     sys.exit(status)
 

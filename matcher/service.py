@@ -103,12 +103,14 @@ class MatcherService:
         self._stopping = False
 
     def stop(self) -> None:
-        """Leave the loop after the current batch, within `SLEEP_MS`."""
+        """Leave the loop after the current batch, within `SLEEP_MS`; at once where `run` has the
+        descriptor of the signal that stops it."""
         self._stopping = True
 
-    def run(self) -> None:
+    def run(self, stop_descriptor: int | None = None) -> None:
         """Serve until `stop`. Everything applied is synced and sent when it returns.
 
+        A `stop_descriptor` that becomes readable ends the wait for messages.
         Raises `JournalFailed` when a write or sync fails; what was applied since the last sync
         has then not been sent.
         """
@@ -117,6 +119,8 @@ class MatcherService:
         poller.register(commands, zmq.POLLIN)
         poller.register(self._queries, zmq.POLLIN)
         poller.register(self._admin, zmq.POLLIN)
+        if stop_descriptor is not None:
+            poller.register(stop_descriptor, zmq.POLLIN)
         heartbeat_at = sync_at = clock.monotonic_ns()
         while not self._stopping:
             now_ns = clock.monotonic_ns()

@@ -18,6 +18,7 @@ from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
+from crossbook.common.process.waking import StopSignals
 from crossbook.common.process.zap import handle_peers
 from crossbook.common.sequence import base_at
 from crossbook.publisher.feed import Feed
@@ -141,8 +142,7 @@ def main() -> None:
         service, feed = build(settings, context, keyring, faults)
     except ConfigError as error:
         exit_on_config_error(error, "publisher")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: service.stop())
+    signals = StopSignals(service.stop)
     # Orders are tuples of integers and messages are untracked by the collector; nothing here makes
     # cycles.
     gc.collect()
@@ -156,14 +156,15 @@ def main() -> None:
     )
     watch = Watch(lambda: service.subscribers)
     notify_ready()
-    service.run()
+    service.run(signals.descriptor)
+    signals.close()
     watch.stop()
     logger().info("publisher_stopped", seq=feed.seq)
     if faults is not None:
         faults.stop()
     if peers is not None:
         peers.stop()
-    context.destroy(linger=200)
+    context.destroy()
     sys.exit(0)
 
 

@@ -99,15 +99,21 @@ class PublisherService:
         self._stopping = False
 
     def stop(self) -> None:
-        """End the loop after the present round, within `SLEEP_MS`."""
+        """End the loop after the present round, within `SLEEP_MS`; at once where `run` has the
+        descriptor of the signal that stops it."""
         self._stopping = True
 
-    def run(self) -> None:
-        """Serve until `stop`. Everything applied is published when it returns."""
+    def run(self, stop_descriptor: int | None = None) -> None:
+        """Serve until `stop`. Everything applied is published when it returns.
+
+        A `stop_descriptor` that becomes readable ends the wait for messages.
+        """
         clock, replica, sleep_ms = self._clock, self._replica, self.sleep_ms
         poller = zmq.Poller()
         for socket in (self._events, self._queries, self._history, self._requests):
             poller.register(socket, zmq.POLLIN)
+        if stop_descriptor is not None:
+            poller.register(stop_descriptor, zmq.POLLIN)
         heartbeat_at = check_at = clock.monotonic_ns()
         while not self._stopping:
             wait_ms = (heartbeat_at - clock.monotonic_ns()) // 1_000_000 + 1

@@ -4,6 +4,7 @@ signal."""
 import argparse
 import signal
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 import zmq
@@ -17,6 +18,7 @@ from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
+from crossbook.common.process.waking import StopSignals
 from crossbook.common.process.zap import handle_peers
 from crossbook.recorder.database import SQLITE, claim_database, described, open_database, reason_of
 from crossbook.recorder.metrics import RecorderMetrics
@@ -28,9 +30,14 @@ from crossbook.recorder.store import Store
 
 
 def build(
-    settings: Settings, context: Any, keyring: Keyring | None, *, rebuild: bool
+    settings: Settings,
+    context: Any,
+    keyring: Keyring | None,
+    stack: ExitStack,
+    *,
+    rebuild: bool,
 ) -> tuple[RecorderService, AnswerService]:
-    """Build the recorder; raises `ConfigError`.
+    """Build the recorder, whose database `stack` closes; raises `ConfigError`.
 
     A SQLite file that cannot be opened is a wrong setting; a server may still be starting.
     """
@@ -39,7 +46,10 @@ def build(
     ids = [instrument.id for instrument in instruments]
     engine = open_database(settings.database(), durable=settings.is_durable)
     store = Store(engine)
-    claim_database(engine)
+    claim = claim_database(engine)
+    if claim is not None:
+        stack.callback(claim.close)
+    stack.callback(engine.dispose)
     try:
         store.open(rebuild=rebuild)
     except DBAPIError as error:
@@ -85,6 +95,7 @@ def main() -> None:
         # Until the service can be stopped.
         signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    stack = ExitStack()
     status = 0
     peers = None
     try:
@@ -92,18 +103,17 @@ def main() -> None:
         keyring = settings.keyring()
         # Before any socket with keys: without a handler ZeroMQ admits nobody there.
         peers = handle_peers(context, keyring, SystemClock())
-        recorder, answers = build(settings, context, keyring, rebuild=arguments.rebuild)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: recorder.stop())
+        recorder, answers = build(settings, context, keyring, stack, rebuild=arguments.rebuild)
+        signals = StopSignals(recorder.stop)
         # A short switch interval: the answering thread shall not wait long for the writing one.
         sys.setswitchinterval(0.001)
         answers.start()
         notify_ready()
         try:
-            recorder.run()
+            recorder.run(signals.descriptor)
         finally:
+            signals.close()
             answers.stop()
-            answers.join()
         logger().info("recorder_stopped", seq=recorder.seq)
     except ConfigError as error:
         exit_on_config_error(error, "recorder")
@@ -112,7 +122,8 @@ def main() -> None:
         status = 2
     if peers is not None:
         peers.stop()
-    context.destroy(linger=200)
+    context.destroy()
+    stack.close()
     sys.exit(status)
 
 

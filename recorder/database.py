@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.process.claim import Claimed, claim_beside
+from crossbook.common.process.claim import Claim, Claimed, claim_beside
 from crossbook.common.process.private import close_files, private_file, private_folder
 
 SQLITE: Final = "sqlite"
@@ -58,17 +58,17 @@ def open_database(url: str, *, read_only: bool = False, durable: bool = True) ->
     raise ConfigError(f"DATABASE_URL: {backend} is not supported; sqlite and postgresql are")
 
 
-def claim_database(engine: Engine) -> None:
-    """Claim a SQLite file for this process until its end.
+def claim_database(engine: Engine) -> Claim | None:
+    """Claim a SQLite file for this process, until the claim is closed or the process ends.
 
     A server needs no claim: a second writer moves the position, which stops the first one. Raises
     `ConfigError` where another process has the file.
     """
     if engine.dialect.name != SQLITE:
-        return
+        return None
     path = Path(engine.url.database or "")
     try:
-        claim_beside(path)
+        return claim_beside(path)
     except Claimed as error:
         raise ConfigError(
             f"DATABASE_URL: {error}; end that recorder, or give this one another DATABASE_URL"

@@ -26,6 +26,7 @@ from crossbook.common.process.counters import TIMES_NS, Buckets
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import drained
+from crossbook.common.process.waking import Wake
 from crossbook.recorder.database import reason_of
 from crossbook.recorder.digest import Changes, EventDigest
 from crossbook.recorder.questions import HistoryReader, not_yet, read_question
@@ -112,21 +113,28 @@ class RecorderService:
         self._failure = ""
         self._written_ns = 0
         self._stopping = threading.Event()
+        self._first = zmq.Poller()
+        self._first.register(queries, zmq.POLLIN)
         self._any = zmq.Poller()
         self._any.register(events, zmq.POLLIN)
         self._any.register(queries, zmq.POLLIN)
 
     def stop(self) -> None:
-        """End the loop after the present round, within `SLEEP_MS`."""
+        """End the loop after the present round, within `SLEEP_MS`; at once where `run` has the
+        descriptor of the signal that stops it."""
         self._stopping.set()
 
-    def run(self) -> None:
+    def run(self, stop_descriptor: int | None = None) -> None:
         """Follow until `stop`. Every batch of the replica is written when it returns.
 
+        A `stop_descriptor` that becomes readable ends the wait for messages.
         A failed database is retried. Raises `RecordBrokenError` where the record cannot be
         continued, `StreamError` where events contradict each other, `ConfigError` for tables of
         another version.
         """
+        if stop_descriptor is not None:
+            self._first.register(stop_descriptor, zmq.POLLIN)
+            self._any.register(stop_descriptor, zmq.POLLIN)
         while not self._stopping.is_set():
             try:
                 if self._replica is None:
@@ -154,7 +162,7 @@ class RecorderService:
         """The sockets with messages, after the time to gather. A reply of the matcher ends the
         gathering, because the loop waits for it."""
         if not self._has_instruments:
-            return {self._queries} if self._queries.poll(SLEEP_MS) else set()
+            return {waiting for waiting, _ in self._first.poll(SLEEP_MS)}
         since_ns = self._clock.monotonic_ns() - self._written_ns
         if since_ns < GATHER_NS:
             self._queries.poll((GATHER_NS - since_ns) // 1_000_000)
@@ -306,6 +314,7 @@ class AnswerService(threading.Thread):
         self._clock = clock
         self._waiting: list[_WaitingQuestion] = []
         self._stopping = False
+        self._wake = Wake()
 
     @property
     def waiting(self) -> int:
@@ -313,15 +322,19 @@ class AnswerService(threading.Thread):
         return len(self._waiting)
 
     def stop(self) -> None:
-        """End the thread within `SLEEP_MS`."""
+        """End the thread, and return when it has ended."""
         self._stopping = True
+        self._wake.set()
+        self.join()
+        self._wake.close()
 
     def run(self) -> None:
         """Answer until `stop`."""
         poller = zmq.Poller()
         poller.register(self._questions, zmq.POLLIN)
+        poller.register(self._wake.descriptor, zmq.POLLIN)
         while not self._stopping:
-            if poller.poll(WAIT_STEP_MS if self._waiting else SLEEP_MS):
+            if poller.poll(WAIT_STEP_MS if self._waiting else None):
                 self._take_questions()
             if self._waiting:
                 self._look_again()

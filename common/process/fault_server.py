@@ -27,10 +27,8 @@ from crossbook.common.messages.faults import (
 )
 from crossbook.common.process import sockets
 from crossbook.common.process.log import logger
+from crossbook.common.process.waking import Wake
 from crossbook.common.types import RejectReason
-
-SLEEP_MS: Final = 100
-"""Longest sleep: bounds the delay of a stop."""
 
 ANSWER_S: Final = 0.05
 """Time that the answer to a rule needs to leave a process that the rule kills."""
@@ -64,7 +62,9 @@ class FaultServer:
         self.table = table
         self.settle: Callable[[], None] = _nothing
         self._socket = sockets.faults_router(context, faults_address(data_dir, table.process))
+        self._kills: list[Timer] = []
         self._stopping = False
+        self._wake = Wake()
         self._thread = Thread(target=self._run, name="faults", daemon=True)
 
     def start(self) -> None:
@@ -73,9 +73,13 @@ class FaultServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Serve no more; returns within `SLEEP_MS`."""
+        """Serve no more; no rule kills this process any more."""
         self._stopping = True
+        self._wake.set()
         self._thread.join()
+        for each in self._kills:
+            each.cancel()
+        self._wake.close()
         self._socket.close()
 
     def answer(self, request: FaultTableRequest) -> FaultTableState:
@@ -111,7 +115,9 @@ class FaultServer:
             )
             return str(error), reason
         if isinstance(request.rule, ProcessKilled):
-            Timer(ANSWER_S + request.rule.after_ms / 1_000, kill_this_process).start()
+            kill = Timer(ANSWER_S + request.rule.after_ms / 1_000, kill_this_process)
+            self._kills.append(kill)
+            kill.start()
         return "", 0
 
     def _undo(self) -> str:
@@ -123,9 +129,14 @@ class FaultServer:
         return ""
 
     def _run(self) -> None:
-        while not self._stopping:
-            if self._socket.poll(SLEEP_MS):
-                self._receive()
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._wake.descriptor, zmq.POLLIN)
+        while True:
+            poller.poll()
+            if self._stopping:
+                return
+            self._receive()
 
     def _receive(self) -> None:
         frames = self._socket.recv_multipart(zmq.NOBLOCK)

@@ -48,6 +48,10 @@ _COMMON: Final[dict[zmq.SocketOption, int]] = {
     zmq.TCP_KEEPALIVE: 1,
 }
 
+_LAST_MESSAGES: Final = {zmq.LINGER: 200}
+"""Of sockets whose last messages, those of a process that stops, are still sent. Any other socket
+has nothing but requests and subscriptions, and would wait for a peer that stopped before."""
+
 _ON_THIS_MACHINE: Final = {zmq.RECONNECT_IVL: 10, zmq.RECONNECT_IVL_MAX: 50}
 """An attempt costs microseconds here, and every process starts while another waits for it."""
 
@@ -215,14 +219,16 @@ def commands_push(
 ) -> "zmq.Socket[bytes]":
     """A gateway's end of the matcher's inbox; connects. Send with NOBLOCK: EAGAIN means that the
     matcher is absent or the queue full. Nothing is queued for an absent matcher (IMMEDIATE)."""
-    made = _socket(context, zmq.PUSH, _INTERNAL, {zmq.SNDHWM: 10_000, zmq.IMMEDIATE: 1})
+    made = _socket(
+        context, zmq.PUSH, _INTERNAL, _LAST_MESSAGES, {zmq.SNDHWM: 10_000, zmq.IMMEDIATE: 1}
+    )
     return _connect(made, address, keyring)
 
 
 def events_pub(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """The matcher's events; binds. A subscriber that lags 10,000 batches loses some and requests
     them again."""
-    made = _socket(context, zmq.PUB, _INTERNAL, {zmq.SNDHWM: 10_000})
+    made = _socket(context, zmq.PUB, _INTERNAL, _LAST_MESSAGES, {zmq.SNDHWM: 10_000})
     return _bind(made, address, "MATCHER_EVENTS", keyring)
 
 
@@ -237,7 +243,7 @@ def matcher_queries_router(
     context: Any, address: str, keyring: Keyring | None = None
 ) -> "zmq.Socket[bytes]":
     """The socket of matcher queries; binds."""
-    made = _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1})
+    made = _socket(context, zmq.ROUTER, _INTERNAL, _LAST_MESSAGES, {zmq.ROUTER_MANDATORY: 1})
     return _bind(made, address, "MATCHER_SYNC", keyring)
 
 
@@ -251,7 +257,7 @@ def matcher_queries_dealer(
 
 def admin_router(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """The matcher's socket for its administrator; binds."""
-    made = _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1})
+    made = _socket(context, zmq.ROUTER, _INTERNAL, _LAST_MESSAGES, {zmq.ROUTER_MANDATORY: 1})
     return _bind(made, address, "MATCHER_ADMIN", keyring, Realm.ADMIN)
 
 
@@ -264,7 +270,9 @@ def admin_dealer(context: Any, address: str, keyring: Keyring | None = None) -> 
 def faults_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The socket of a process for its fault rules; binds. Its address follows from `DATA_DIR`."""
     return _bind(
-        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "DATA_DIR"
+        _socket(context, zmq.ROUTER, _INTERNAL, _LAST_MESSAGES, {zmq.ROUTER_MANDATORY: 1}),
+        address,
+        "DATA_DIR",
     )
 
 
@@ -281,7 +289,7 @@ def orders_router(
     frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may hold a
     thousand orders: a queue ten times as long would take hundreds of megabytes."""
     queue = {zmq.SNDHWM: 1_000, zmq.ROUTER_MANDATORY: 1}
-    made = _socket(context, zmq.ROUTER, _CLIENT, _CROWD, queue)
+    made = _socket(context, zmq.ROUTER, _CLIENT, _CROWD, _LAST_MESSAGES, queue)
     return _bind(made, address, "GATEWAY_ORDERS", keyring, Realm.ORDERS)
 
 
@@ -296,7 +304,9 @@ def orders_dealer(
 
 def feed_pub(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """The public feed; binds. A stalled subscriber loses messages after 10,000 and recovers."""
-    made = _socket(context, zmq.PUB, _SUBSCRIPTIONS, _CROWD, {zmq.SNDHWM: FEED_QUEUE})
+    made = _socket(
+        context, zmq.PUB, _SUBSCRIPTIONS, _CROWD, _LAST_MESSAGES, {zmq.SNDHWM: FEED_QUEUE}
+    )
     return _bind(made, address, "PUBLISHER_FEED", keyring, Realm.FEED)
 
 
@@ -316,7 +326,9 @@ def snapshots_router(
     context: Any, address: str, keyring: Keyring | None = None
 ) -> "zmq.Socket[bytes]":
     """The publisher's request socket (snapshots, resends); binds."""
-    made = _socket(context, zmq.ROUTER, _REQUESTS, _CROWD, {zmq.ROUTER_MANDATORY: 1})
+    made = _socket(
+        context, zmq.ROUTER, _REQUESTS, _CROWD, _LAST_MESSAGES, {zmq.ROUTER_MANDATORY: 1}
+    )
     return _bind(made, address, "PUBLISHER_SNAPSHOTS", keyring, Realm.FEED)
 
 
@@ -332,7 +344,7 @@ def history_router(
     context: Any, address: str, keyring: Keyring | None = None
 ) -> "zmq.Socket[bytes]":
     """The recorder's request socket; binds."""
-    made = _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1})
+    made = _socket(context, zmq.ROUTER, _INTERNAL, _LAST_MESSAGES, {zmq.ROUTER_MANDATORY: 1})
     return _bind(made, address, "RECORDER_HISTORY", keyring)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -24,9 +25,20 @@ KEEP_ALIVE_S: Final = 75
 STOP_S: Final = 5
 """Seconds in which running requests may end when the gateway stops."""
 
+_TICK_S: Final = 0.1
+_LOOK_S: Final = 0.002
+"""Time between two looks whether the last connection has ended."""
+
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to its process."""
+    """A server that leaves signals to its process, and ends without the waits of uvicorn's.
+
+    That one looks for its end ten times a second, and once it has ended for the last connection.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopping = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve at these sockets; a connection that does not complete its TLS handshake in time is
@@ -55,6 +67,31 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+    async def main_loop(self) -> None:
+        """Serve until `stopping`."""
+        ticks = 0
+        while not self.stopping.is_set():
+            await self.on_tick(ticks)
+            ticks += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _TICK_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, and close each connection when its request is answered, or after
+        `STOP_S`."""
+        for server in self.servers:
+            server.close()
+        for each in sockets or ():
+            each.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        until_s = time.monotonic() + STOP_S
+        while (state.connections or state.tasks) and time.monotonic() < until_s:
+            await asyncio.sleep(_LOOK_S)
+        for task in state.tasks:
+            task.cancel()
 
 
 class HttpServer:
@@ -85,7 +122,6 @@ class HttpServer:
             proxy_headers=False,
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=STOP_S,
         )
         config.load()
         config.ssl = tls
@@ -96,10 +132,10 @@ class HttpServer:
         """Accept connections from now on."""
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         while not self._server.started and not self._task.done():
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """Accept no more connections, let running requests end, and close the WebSockets."""
-        self._server.should_exit = True
+        self._server.stopping.set()
         if self._task is not None:
             await self._task

@@ -3,6 +3,7 @@ request."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import zmq
 from crossbook.common.errors import ConfigError
 from crossbook.common.faults.order_entry import Delay, NoAnswer, RequestFacts, RequestFault
 from crossbook.common.faults.table import FaultTableError, NotHere
+from crossbook.common.faults.venue import ProcessKilled
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.faults import (
     AddFault,
@@ -138,3 +140,15 @@ def test_a_second_process_of_the_same_folder_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=r"DATA_DIR: cannot bind .*faults-publisher\.sock"):
         serve_faults(context, tmp_path, "publisher", 1)
+
+
+def test_a_server_that_stopped_kills_no_process(
+    context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = Event()
+    monkeypatch.setattr("crossbook.common.process.fault_server.kill_this_process", killed.set)
+    monkeypatch.setattr("crossbook.common.process.fault_server.ANSWER_S", 0.2)
+    server = serve_faults(context, tmp_path / "own", "publisher", 0)
+    server.answer(AddFault(1, 4, ProcessKilled(process="publisher")))
+    server.stop()
+    assert not killed.wait(0.4)
