@@ -22,7 +22,7 @@ from crossbook.publisher.statistics import MarketStatistics
 ALONE_NS: Final = 10_000_000_000
 """Time for which candles and ticker wait for a recorder that does not answer."""
 
-UNSENT_AGAIN_NS: Final = 250_000_000
+UNSENT_AGAIN_NS: Final = 20_000_000
 """Time until a question that could not be sent is sent again."""
 
 UNANSWERED_AGAIN_NS: Final = 2_000_000_000

@@ -43,6 +43,9 @@ EVENTS_MAX: Final = 16_384
 SLEEP_MS: Final = 100
 """Longest sleep: bounds the delay of a stop, of a repeated request and of a failed send."""
 
+REACH_MS: Final = 5
+"""The sleep while the matcher is still to be reached."""
+
 GATHER_NS: Final = 10_000_000
 """Time between two transactions of a busy matcher. A lone order is written at once; many orders
 share the cost of one transaction, or the recorder would use more of the machine than the
@@ -162,7 +165,7 @@ class RecorderService:
         """The sockets with messages, after the time to gather. A reply of the matcher ends the
         gathering, because the loop waits for it."""
         if not self._has_instruments:
-            return {waiting for waiting, _ in self._first.poll(SLEEP_MS)}
+            return {waiting for waiting, _ in self._first.poll(REACH_MS)}
         since_ns = self._clock.monotonic_ns() - self._written_ns
         if since_ns < GATHER_NS:
             self._queries.poll((GATHER_NS - since_ns) // 1_000_000)

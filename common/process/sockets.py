@@ -52,7 +52,7 @@ _LAST_MESSAGES: Final = {zmq.LINGER: 200}
 """Of sockets whose last messages, those of a process that stops, are still sent. Any other socket
 has nothing but requests and subscriptions, and would wait for a peer that stopped before."""
 
-_ON_THIS_MACHINE: Final = {zmq.RECONNECT_IVL: 10, zmq.RECONNECT_IVL_MAX: 50}
+_ON_THIS_MACHINE: Final = {zmq.RECONNECT_IVL: 2, zmq.RECONNECT_IVL_MAX: 16}
 """An attempt costs microseconds here, and every process starts while another waits for it."""
 
 HANDSHAKE_WAIT_MS: Final = 1_000

@@ -35,7 +35,7 @@ REPLIES_MAX: Final = 1_000
 """Most replies in one frame."""
 
 TICK_S: Final = 0.1
-REACH_S: Final = 0.01
+REACH_S: Final = 0.002
 """The tick while a matcher is still to be reached: orders are refused until then."""
 
 PROBE_TICKS: Final = 600
