@@ -22,7 +22,7 @@ from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_stream import OrderStreams
 from crossbook.gateway.api.render import Renderer
-from crossbook.gateway.api.rest import make_app
+from crossbook.gateway.api.rest import give_back, make_app
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.auth.access import Access, AnyAccount
 from crossbook.gateway.auth.opened_accounts import OpenedAccounts
@@ -313,5 +313,6 @@ class Interfaces:
         prefix = secrets.token_hex(4)
         origins = allowed_origins(settings.cors_origins)
         app = make_app(trading, lookup, operations.metrics, access, prefix, hosts, origins, limits)
+        self._stopping.append(lambda: give_back(app))
         check = access.check if isinstance(access, AnyAccount) else None
         return app, OrderStreams(local, trading, render, settings.account, check)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection
 from itertools import count
 from typing import Annotated, Any, Final, cast
+from weakref import WeakKeyDictionary
 
 from litestar import Litestar, Request, Response, Router, get
 from litestar.di import Provide
@@ -62,12 +63,12 @@ def make_app(
     routes = _PREPARED.pop() if _PREPARED else _Routes()
     routes.parts = {"trading": trading, "lookup": lookup, "metrics_text": metrics}
     checks = routes.checks
-    checks.prefix = request_id_prefix
-    app: AsgiApp = OrderRoute(routes.app, trading, checks.request_id)
+    checks.begin(request_id_prefix)
+    inner: AsgiApp = OrderRoute(routes.app, trading, checks.request_id)
     if limits.buckets:
-        app = AccountLimitsOfHttp(app, limits)
-    return Entrance(
-        app,
+        inner = AccountLimitsOfHttp(inner, limits)
+    made = Entrance(
+        inner,
         Admission(hosts or AllowedHosts()),
         access,
         checks.request_id,
@@ -75,6 +76,13 @@ def make_app(
         routes.public_paths,
         origins,
     )
+    _ROUTES_OF[made] = routes
+    return made
+
+
+def give_back(app: AsgiApp) -> None:
+    """Keep the routes of an application that serves no more for the next one of this process."""
+    _PREPARED.append(_ROUTES_OF.pop(app))
 
 
 def prepare() -> None:
@@ -121,13 +129,20 @@ class _Routes:
 _PREPARED: Final[list[_Routes]] = []
 """Routes without an application."""
 
+_ROUTES_OF: Final[WeakKeyDictionary[AsgiApp, _Routes]] = WeakKeyDictionary()
+"""The routes of each application that serves."""
+
 
 class _RouteChecks:
     """The parts all routes share: checks of body and query, and the answer to a failed request."""
 
     def __init__(self) -> None:
         self.known: dict[str, set[str]] = {}
-        self.prefix = ""
+        self.begin("")
+
+    def begin(self, prefix: str) -> None:
+        """Begin the ids of requests at the first one with this prefix."""
+        self.prefix = prefix
         self._numbers = count(1)
 
     def request_id(self) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from crossbook.common.types import RejectReason
 from crossbook.gateway.api import trading
-from crossbook.gateway.api.rest import prepare
+from crossbook.gateway.api.rest import give_back, prepare
 from crossbook.gateway.orders import local_sessions
 from tests.worlds.rest_world import RestWorld, limit
 
@@ -143,6 +143,20 @@ def test_routes_made_beforehand_serve_one_application_and_its_exchange() -> None
                 answer = await changed.client.delete("/api/v1/orders")
                 assert (answer.status_code, answer.json()["count"]) == (200, 0)
                 assert [each.engine.seq for each in (world, other)] == seqs
+
+    run(main())
+
+
+def test_routes_of_an_application_that_ended_serve_the_next_one_and_its_exchange() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.client.get("/api/v1/orders/nothing")
+            give_back(world.app)
+            async with RestWorld() as other:
+                assert (await other.client.delete("/api/v1/orders")).status_code == 200
+                assert [each.engine.seq for each in (world, other)] == [0, 1]
+                refused = (await other.client.get("/api/v1/orders/nothing")).json()
+                assert refused["request_id"].endswith("-1")
 
     run(main())
 
