@@ -15,22 +15,27 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 from setproctitle import setproctitle
 
 from crossbook.common.process.programs import FORK_SERVER, MODULES
-from crossbook.launch.starter import FOLDER, PROCESSES, Order
+from crossbook.launch.starter import FOLDER, PROCESSES, RUN_ENDED, Order
 from crossbook.matcher.build import use_build
 
 ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a process, and not the fork server."""
 
+SWITCH_S: Final = sys.getswitchinterval()
+
+RUNS_COLLECTED: Final = 50
+"""Runs of a module after which a process frees what is left of all before."""
+
 
 def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] | None:
-    """Carry out orders, and advance `loading` whenever none waits. Returns the descriptors of order
-    and output in each forked child, and None at the end."""
+    """Carry out orders, and advance `loading` whenever none waits. Returns the descriptors of
+    orders and output in each forked child, and None at the end."""
     answers: dict[int, int] = {}
     folders: list[bytes] = []
     woken, wake = os.pipe()
@@ -54,7 +59,7 @@ def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] 
             with os.fdopen(received[0], "rb") as pipe:
                 folders.append(pipe.read())
             continue
-        order, output, answer = received
+        orders, output, answer = received
         # The child raises it again, into its own output.
         with suppress(Exception):
             use_build()
@@ -69,9 +74,9 @@ def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] 
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for descriptor in (woken, wake, answer, *answers.values()):
                 os.close(descriptor)
-            return order, output
+            return orders, output
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
-        os.close(order)
+        os.close(orders)
         os.close(output)
         answers[pid] = answer
         _answer(answer, pid)
@@ -101,17 +106,44 @@ def _answer(descriptor: int, number: int) -> None:
         os.write(descriptor, b"%d\n" % number)
 
 
-def become(order: Order, output: int) -> NoReturn:
-    """Apply session, folder, environment, files and signals of the order, and run its module."""
+def become(orders: socket.socket, output: int) -> NoReturn:
+    """Carry out the orders for this process, one after the other, and exit with the last status.
+
+    A module that ended with status 0 is run again for the next order, as long as the other end of
+    `orders` is open: it is as new, but for the memory and the modules of the process.
+    """
     os.setsid()
-    os.chdir(order.directory)
-    os.environ.clear()
-    os.environ.update(order.environment)
     for target in (1, 2):
         os.dup2(output, target)
     os.close(output)
     assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(line_buffering=True)
+    status: Any = 0
+    runs = 0
+    with orders.makefile("rb") as lines:
+        while not status and (line := lines.readline()):
+            runs += 1
+            if runs % RUNS_COLLECTED == 0:
+                # Each run freezes what it has made, and half a megabyte of it are cycles.
+                gc.unfreeze()
+                gc.collect()
+            try:
+                _run(msgspec.json.decode(line, type=Order))
+            except SystemExit as error:
+                status = error.code
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+            if not status:
+                with suppress(OSError):
+                    orders.send(RUN_ENDED)
+    sys.exit(status)
+
+
+def _run(order: Order) -> None:
+    """Apply folder, environment and signals of the order, and run its module."""
+    os.chdir(order.directory)
+    os.environ.clear()
+    os.environ.update(order.environment)
+    sys.setswitchinterval(SWITCH_S)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -122,7 +154,6 @@ def become(order: Order, output: int) -> NoReturn:
     setproctitle(_title(order))
     use_build()
     MAINS[order.module]()()
-    sys.exit(0)
 
 
 def _title(order: Order) -> str:
@@ -227,9 +258,8 @@ def main() -> None:
     if (descriptors := serve(channel, imports())) is None:
         return
     channel.close()
-    order, output = descriptors
-    with os.fdopen(order, "rb") as pipe:
-        become(msgspec.json.decode(pipe.read(), type=Order), output)
+    orders, output = descriptors
+    become(socket.socket(fileno=orders), output)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 Imports are the longest part of a process's start. The fork server
 (`crossbook.launch.fork_server`) imports the four processes once, and forks for each start.
 
-One byte on a socket names the module, and carries three descriptors: a pipe with the order, the
+One byte on a socket names the module, and carries three descriptors: a socket with the order, the
 file for the output, and a pipe for the answers, on which the server writes the child's pid and,
 later, its exit status. So waiting costs nothing, and any number of threads may start and wait. The
 byte `FOLDER` carries a pipe with the path of a folder to remove at the end. When
 the socket closes, or the process at its other end has ended, the server kills the processes that
 still run, and ends.
+
+The socket of an order may stay open. When its module has ended, the child sends `RUN_ENDED` there,
+and runs it again for another order.
 """
 
 import os
@@ -36,6 +39,9 @@ PROCESSES: Final = tuple(MODULES.values())
 
 FOLDER: Final = len(PROCESSES)
 """The byte that names a folder instead of a module."""
+
+RUN_ENDED: Final = b"."
+"""Sent by a forked process whose module has ended, and that waits for another order."""
 
 
 class StarterEndedError(CrossbookError):
@@ -78,9 +84,17 @@ class Starter:
                     _name_folder(self._socket, folder)
 
     def start(
-        self, module: str, directory: Path, environment: Mapping[str, str], log: Path
+        self,
+        module: str,
+        directory: Path,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        repeatable: bool = False,
     ) -> Process:
         """Start a process by a fork, or by an interpreter of its own where the fork would differ.
+
+        A `repeatable` one may run its module again (`Forked.run_again`).
 
         Raises `StarterEndedError`, and `OSError` for a log that cannot be opened.
         """
@@ -90,29 +104,31 @@ class Starter:
         ):
             return start(module, directory, environment, log)
         with log.open("ab") as output:
-            return self.fork(Order(module, str(directory), environment), output.fileno())
+            order = Order(module, str(directory), environment)
+            return self.fork(order, output.fileno(), repeatable=repeatable)
 
-    def fork(self, order: Order, output: int) -> "Forked":
+    def fork(self, order: Order, output: int, *, repeatable: bool = False) -> "Forked":
         """Start a module with its output at the descriptor; raises `StarterEndedError`."""
         kind = bytes([PROCESSES.index(order.module)])
-        order_read, order_write = os.pipe()
+        orders, theirs = socket.socketpair()
         answers, answers_write = os.pipe()
         try:
             with self._lock:
                 channel = self._begin()
-                socket.send_fds(channel, [kind], [order_read, output, answers_write])
+                socket.send_fds(channel, [kind], [theirs.fileno(), output, answers_write])
         except OSError as error:
-            os.close(order_write)
+            orders.close()
             os.close(answers)
             raise StarterEndedError(f"the fork server has ended: {error}") from error
         finally:
-            os.close(order_read)
+            theirs.close()
             os.close(answers_write)
-        try:
-            with os.fdopen(order_write, "wb") as pipe:
-                pipe.write(msgspec.json.encode(order))
-        except BrokenPipeError:
-            pass  # The child ended first: its answers have the exit status.
+        # A child that ended first: its answers have the exit status.
+        with suppress(OSError):
+            _send(orders, order)
+        if repeatable:
+            return Forked(answers, orders)
+        orders.close()
         return Forked(answers)
 
     def close(self) -> None:
@@ -141,6 +157,10 @@ class Starter:
         return self._socket
 
 
+def _send(orders: socket.socket, order: Order) -> None:
+    orders.sendall(msgspec.json.encode(order) + b"\n")
+
+
 def _name_folder(channel: socket.socket, folder: Path) -> None:
     path_read, path_write = os.pipe()
     with os.fdopen(path_write, "wb") as pipe:
@@ -152,9 +172,13 @@ def _name_folder(channel: socket.socket, folder: Path) -> None:
 
 
 class Forked:
-    """A process that the fork server has forked; every method may be called by any thread."""
+    """A process that the fork server has forked; every method may be called by any thread.
 
-    def __init__(self, answers: int) -> None:
+    One with a socket for `orders` waits for another when its module has ended.
+    """
+
+    def __init__(self, answers: int, orders: socket.socket | None = None) -> None:
+        self._orders = orders
         self._answers = os.fdopen(answers, "rb", buffering=0)
         self._lock = threading.Lock()
         self._status: int | None = None
@@ -162,7 +186,33 @@ class Forked:
             self.pid = self._next()
         except StarterEndedError:
             self._answers.close()
+            self.let_end()
             raise
+
+    def let_end(self) -> None:
+        """Have the process end with its module."""
+        orders, self._orders = self._orders, None
+        if orders is not None:
+            orders.close()
+
+    def has_ended_run(self, timeout_s: float) -> bool:
+        """Whether the module has ended, and the process waits for another order; waits at most so
+        long for it."""
+        if self._orders is None:
+            return False
+        self._orders.settimeout(max(timeout_s, 0.001))
+        try:
+            return self._orders.recv(1) == RUN_ENDED
+        except OSError:
+            return False
+
+    def run_again(self, order: Order) -> None:
+        """Run the module of an order, after `has_ended_run`; an order to a process that has ended
+        meanwhile is lost."""
+        if self._orders is not None:
+            self._orders.settimeout(None)
+            with suppress(OSError):
+                _send(self._orders, order)
 
     def poll(self) -> int | None:
         """Exit status, negative for a signal; None while it runs. Raises `StarterEndedError`."""
@@ -183,6 +233,7 @@ class Forked:
                 # Another thread may have read it.
                 if self._status is None and self._answered(0):
                     self._status = self._next()
+                    self.let_end()
         return self._status
 
     def send_signal(self, sig: int) -> None:

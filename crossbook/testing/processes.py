@@ -21,7 +21,7 @@ from crossbook.common.errors import ConfigError, CrossbookError
 from crossbook.launch.layout import Program, own_settings, process_environment, programs
 from crossbook.launch.ports import Ports
 from crossbook.launch.process import Process
-from crossbook.launch.starter import Starter, StarterEndedError
+from crossbook.launch.starter import Forked, Order, Starter, StarterEndedError
 from crossbook.testing.http import Http
 from crossbook.testing.plan import Plan
 
@@ -29,6 +29,9 @@ READY_S: Final = 60.0
 """Longest start: a machine may be busy."""
 
 STOP_S: Final = 10.0
+
+END_RUN_S: Final = 0.5
+"""Longest end of what a process does before a new beginning: a request may wait for its answer."""
 
 KILLED: Final = -signal.SIGKILL
 """Exit status of a process that was killed."""
@@ -73,6 +76,8 @@ class Processes:
         self._dying: list[Process] = []
         self._lock = threading.RLock()
         self._is_ready = False
+        # What a new beginning has removed, until it is ready.
+        self._aside: Path | None = None
 
     @property
     def names(self) -> list[str]:
@@ -106,11 +111,9 @@ class Processes:
             if name in self._running:
                 raise ExchangeError(f"{name}: it runs already")
             self._is_ready = False
+            order = self._order(program)
             process = _starter().start(
-                program.arguments[0],
-                self.folder,
-                {**self._environment, **program.environment},
-                self._log_path(name),
+                order.module, self.folder, order.environment, self._log_path(name), repeatable=True
             )
             self._running[name] = process
         threading.Thread(target=self._watch, args=(name, process), daemon=True).start()
@@ -159,6 +162,12 @@ class Processes:
             finally:
                 http.close()
             self._is_ready = True
+            if self._aside is not None:
+                removal = threading.Thread(
+                    target=shutil.rmtree, args=(self._aside, True), daemon=True
+                )
+                removal.start()
+                self._aside = None
 
     def wait_until(self, what: str, condition: Callable[[], bool], timeout_s: float) -> None:
         """Return once `condition` holds; raises `ExchangeError` when it does not in time, or when
@@ -193,14 +202,42 @@ class Processes:
         """The end of the log of every process."""
         return "\n".join(f"--- {name}\n{self.log(name)[-LOG_BYTES:]}" for name in self._programs)
 
-    def empty(self) -> None:
-        """Kill everything and remove all data: what is started next is as new, at the same
-        addresses."""
-        self._kill_all()
-        self._wait_for_all()
-        self._dying.clear()
+    def begin_anew(self) -> None:
+        """End what every process does, remove all data, and begin it again at the same addresses;
+        `start_all` starts the processes that have ended.
+
+        The processes stay, with memory and imports. One that does not end its module in time is
+        killed.
+        """
+        with self._lock:
+            self._is_ready = False
+            for process in self._running.values():
+                _signal_group(process.pid, signal.SIGTERM)
+            until_s = time.monotonic() + END_RUN_S
+            for name, process in list(self._running.items()):
+                left_s = until_s - time.monotonic()
+                if not (isinstance(process, Forked) and process.has_ended_run(left_s)):
+                    self._dying.append(self._running.pop(name))
+                    _signal_group(process.pid, signal.SIGKILL)
+            self._wait_for_all()
+            self._dying.clear()
+            self._remove_data()
+            for name, process in self._running.items():
+                assert isinstance(process, Forked), "any other was killed"
+                process.run_again(self._order(self._programs[name]))
+
+    def _remove_data(self) -> None:
+        """Remove the data, and what the logs hold; processes that run have the logs open.
+
+        A file system may take ten milliseconds to free a segment, and hold up others meanwhile:
+        that happens beside the test.
+        """
+        self._aside = Path(tempfile.mkdtemp(prefix="removed-", dir=self.folder.parent))
         for each in self.folder.iterdir():
-            shutil.rmtree(each) if each.is_dir() else each.unlink()
+            if each.is_dir():
+                each.rename(self._aside / each.name)
+            else:
+                os.truncate(each, 0)
 
     def close(self, *, wait: bool = True) -> None:
         """Kill everything, remove the folder and let the ports go; without `wait` that happens when
@@ -216,27 +253,33 @@ class Processes:
         if any(process.poll() is None for process in self._dying):
             return False
         self._dying.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, self._aside):
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
         self._ports.close()
         return True
 
     def _answers(self, http: Http) -> bool:
-        """Whether every part answers: the gateway that the others are there, books and, once the
-        recorder's past is known, tickers."""
+        """Whether every part answers: books and, once the recorder's past is known, tickers; and
+        the gateway that the others are there, which has a question for each and so comes last."""
+        parts = ["ticker", "orderbook"] if self.plan.recorder else ["orderbook"]
         try:
+            _, listed = http.request("GET", "/api/v1/instruments")
+            if not all(
+                http.request("GET", f"/api/v1/{part}/{each['symbol']}")[0] == 200
+                for part in parts
+                for each in reversed(listed["instruments"])
+            ):
+                return False
             status, ready = http.request("GET", "/ready")
             missing = {each["part"] for each in ready["missing"]} if status == 200 else {"gateway"}
-            if missing - (set() if self.plan.recorder else {"recorder"}):
-                return False
-            _, listed = http.request("GET", "/api/v1/instruments")
-            parts = ["orderbook", "ticker"] if self.plan.recorder else ["orderbook"]
-            return all(
-                http.request("GET", f"/api/v1/{part}/{each['symbol']}")[0] == 200
-                for each in reversed(listed["instruments"])
-                for part in parts
-            )
+            return missing <= (set() if self.plan.recorder else {"recorder"})
         except OSError:
             return False
+
+    def _order(self, program: Program) -> Order:
+        environment = {**self._environment, **program.environment}
+        return Order(program.arguments[0], str(self.folder), environment)
 
     def _program(self, name: str) -> Program:
         if name not in self._programs:
@@ -254,6 +297,8 @@ class Processes:
             # What the test ends stays so: it is not among those that run.
             del self._running[name]
             self._is_ready = False
+        if isinstance(process, Forked):
+            process.let_end()
         _signal_group(process.pid, number)
         process.wait(STOP_S)
 

@@ -87,13 +87,15 @@ class RunningExchange:
             processes.close(wait=wait)
 
     def reset(self) -> None:
-        """Begin anew at the same addresses: no order, no trade, no account, another journal.
+        """Begin anew at the same addresses: no order, no trade, no account, no fault, another
+        journal.
 
-        Clients of this object are closed; connections of others break, and may be opened again.
+        Clients of this object are closed; connections of others end, and may be opened again. The
+        processes stay, but for those that do not end in time what they do.
         """
         self._disconnect()
         processes = self.processes
-        processes.empty()
+        processes.begin_anew()
         processes.start_all()
         processes.wait_ready()
 

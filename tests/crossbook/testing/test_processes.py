@@ -142,3 +142,38 @@ def test_a_process_that_a_fault_kills_comes_back() -> None:
         exchange.wait_for(lambda: exchange.processes.pid("matcher") != before, 30.0)
         exchange.processes.wait_ready()
         assert exchange.open_orders(7) == [Order("BTC-USDT", "buy", "0.5", 100)]
+
+
+def test_a_new_beginning_keeps_the_processes_and_nothing_that_they_had() -> None:
+    processes = Processes(Plan.of({}, recorder=False))
+    try:
+        processes.start_all()
+        processes.wait_ready()
+        pids = {name: processes.pid(name) for name in processes.names}
+        (processes.data_dir() / "left").touch()
+        processes.begin_anew()
+        processes.start_all()
+        processes.wait_ready()
+        assert {name: processes.pid(name) for name in processes.names} == pids
+        assert processes.log("matcher").count("matcher_ready") == 1
+        assert not (processes.data_dir() / "left").exists()
+    finally:
+        processes.close()
+
+
+def test_a_new_beginning_replaces_a_process_that_does_not_end_or_has_ended() -> None:
+    processes = Processes(Plan.of({}, recorder=False))
+    try:
+        processes.start_all()
+        processes.wait_ready()
+        pids = {name: processes.pid(name) for name in processes.names}
+        os.kill(pids["gateway"], signal.SIGSTOP)
+        processes.stop("publisher")
+        processes.begin_anew()
+        assert not psutil.pid_exists(pids["gateway"])
+        processes.start_all()
+        processes.wait_ready()
+        assert processes.pid("matcher") == pids["matcher"]
+        assert processes.pid("gateway") != pids["gateway"]
+    finally:
+        processes.close()
