@@ -105,7 +105,7 @@ class Gateway:
                 self._context, faults_address(shard.data_dir, process)
             )
             for shard in self._shards
-            for process in ("matcher", "publisher")
+            for process in ("matcher", "publisher", "recorder")
         }
         return GatewayFaults(processes, self._clock)
 

@@ -56,7 +56,8 @@ def build(
         settings.own_instruments(),
         clock.now_ns(),
         settings.journal_segment_mb * 1024 * 1024,
-        settings.journal_sync,
+        # A disk that is not durable syncs nothing; a slow one has to be called all the same.
+        settings.journal_sync if faults is None or settings.is_durable else "batch",
         settings.snapshots_kept,
         lambda record: resend_buffer.append(record.first_seq, record.last_seq, record.events),
         settings.rules(),

@@ -46,6 +46,12 @@ def build(
     ids = [instrument.id for instrument in instruments]
     engine = open_database(settings.database(), durable=settings.is_durable)
     store = Store(engine)
+    if settings.faults == "on":
+        # Imported here: without FAULTS=on nothing of the rules is loaded.
+        from crossbook.common.process.fault_server import serve_faults
+
+        server = serve_faults(context, settings.data_dir, "recorder", settings.shard)
+        stack.callback(server.stop)
     claim = claim_database(engine)
     if claim is not None:
         stack.callback(claim.close)
@@ -120,10 +126,10 @@ def main() -> None:
     except (RecordBrokenError, StreamError) as error:
         logger().error("record_broken", reason=str(error))
         status = 2
+    stack.close()
     if peers is not None:
         peers.stop()
     context.destroy()
-    stack.close()
     sys.exit(status)
 
 

@@ -21,7 +21,7 @@ MILLISECONDS_MAX: Final = 600_000
 PATH_MAX: Final = 200
 """Longest path of a selector, in characters."""
 
-Process = Literal["gateway", "matcher", "publisher"]
+Process = Literal["gateway", "matcher", "publisher", "recorder"]
 """A process that applies faults."""
 
 Account = Annotated[int, Meta(ge=1, le=2**31 - 1, description="only this account")]

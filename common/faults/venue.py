@@ -1,6 +1,6 @@
 """The faults of the venue: its instruments, its disk, its clock, and its processes."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta, Struct
 
@@ -64,7 +64,7 @@ class ClockFault(FaultRule, kw_only=True):
 class ProcessFault(FaultRule):
     """Faults of whole processes. The gateway that received the rule lists and counts it."""
 
-    processes = ("gateway", "matcher", "publisher")
+    processes = ("gateway", "matcher", "publisher", "recorder")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,11 +102,9 @@ class ClockShifted(ClockFault, kw_only=True, tag="clock_shifted"):
 class ProcessKilled(ProcessFault, kw_only=True, tag="process_killed"):
     """The process ends by SIGKILL; its supervisor starts it again, with its journal."""
 
-    process: Annotated[
-        Literal["gateway", "matcher", "publisher"], Meta(description="the process that ends")
-    ]
+    process: Annotated[Process, Meta(description="the process that ends")]
     shard: Annotated[
-        int, Meta(ge=0, le=SHARDS_MAX, description="the shard of a matcher or publisher")
+        int, Meta(ge=0, le=SHARDS_MAX, description="the shard of a matcher, publisher or recorder")
     ] = 0
     after_ms: Annotated[
         float, Meta(ge=0, le=MILLISECONDS_MAX, description="time until it ends")

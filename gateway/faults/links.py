@@ -150,7 +150,12 @@ class FaultLinks:
             if answer is not None:
                 states += answer.states
                 applied.update(answer.applied)
-        silent = [name for name, answer in answers.items() if answer is None]
+        # An exchange may have no recorder, and one that is away has no rules.
+        silent = [
+            name
+            for name, answer in answers.items()
+            if answer is None and not name.startswith("recorder")
+        ]
         return sorted(states, key=lambda each: each.id), applied, silent
 
     async def _list(self) -> Answers:

@@ -176,7 +176,7 @@ class MarketAndVenueFaults(Generic[F]):
 
     def process_killed(
         self,
-        process: Literal["gateway", "matcher", "publisher"],
+        process: Literal["gateway", "matcher", "publisher", "recorder"],
         *,
         shard: int = 0,
         after_ms: float = 0,

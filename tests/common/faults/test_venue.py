@@ -39,7 +39,7 @@ def test_other_kinds_are_applied_by_every_process_of_theirs() -> None:
         ({"kind": "auction", "every": 2}, "every=2: auction lasts until it is removed"),
         ({"kind": "clock_shifted", "shift_ms": 1, "probability": 0.5}, "probability=0.5: clock_sh"),
         ({"kind": "clock_shifted", "shift_ms": 1e9}, "1000000000.0: Expected `float` <= 86400000"),
-        ({"kind": "process_killed", "process": "recorder"}, "'recorder': Invalid enum value"),
+        ({"kind": "process_killed", "process": "simulator"}, "'simulator': Invalid enum value"),
         ({"kind": "instrument_removed"}, "instrument_removed needs it"),
         ({"kind": "process_killed"}, "process_killed needs it"),
         ({"kind": "disk_slow"}, "disk_slow needs it"),

@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import pytest
@@ -134,14 +136,30 @@ def test_a_process_that_the_test_ends_stays_ended_until_the_test_starts_it() -> 
         processes.close()
 
 
-def test_a_process_that_a_fault_kills_comes_back() -> None:
+@pytest.mark.parametrize("name", ["matcher", "recorder"])
+def test_a_process_that_a_fault_kills_comes_back(
+    killable: Exchange, name: Literal["matcher", "recorder"]
+) -> None:
+    processes = killable.processes
+    before = processes.pid(name)
+    killable.client(7).submit("BTC-USDT", "buy", "0.5", "100.00", client_order_id=name)
+    killable.faults.process_killed(name)
+    killable.wait_for(lambda: processes.is_running(name) and processes.pid(name) != before, 30.0)
+    processes.wait_ready()
+    assert killable.orders(7)[0] == Order("BTC-USDT", "buy", "0.5", 100)
+
+
+@pytest.fixture(scope="module")
+def killable() -> Iterator[Exchange]:
     with Exchange() as exchange:
-        before = exchange.processes.pid("matcher")
+        yield exchange
+
+
+def test_a_slow_disk_slows_a_journal_that_is_never_synced() -> None:
+    with Exchange(recorder=False) as exchange:
+        fault = exchange.faults.disk_slow(1)
         exchange.client(7).submit("BTC-USDT", "buy", "0.5", "100.00")
-        exchange.faults.process_killed("matcher")
-        exchange.wait_for(lambda: exchange.processes.pid("matcher") != before, 30.0)
-        exchange.processes.wait_ready()
-        assert exchange.open_orders(7) == [Order("BTC-USDT", "buy", "0.5", 100)]
+        assert fault.applied > 0
 
 
 def test_a_new_beginning_keeps_the_processes_and_nothing_that_they_had() -> None:

@@ -22,7 +22,7 @@ print(*sorted(name for name in sys.modules if "fault" in name and name.startswit
 """
 
 
-@pytest.mark.parametrize("process", ["gateway", "matcher", "publisher"])
+@pytest.mark.parametrize("process", ["gateway", "matcher", "publisher", "recorder"])
 def test_without_the_setting_no_module_of_faults_is_loaded(process: str) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", LOADED.format(process=process)],
