@@ -13,6 +13,7 @@ from crossbook.common.faults.rule import (
     Path,
     Symbol,
 )
+from crossbook.common.keys import KEY_ID_MAX
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, RejectReason
 
 RETRY_AFTER_MAX_S: Final = 86_400
@@ -29,6 +30,14 @@ Interface = Literal["rest", "websocket", "zeromq", "handshake"]
 
 Session = Annotated[
     int, Meta(ge=1, le=MAX_INT, description="only the ZeroMQ session with this token")
+]
+KeyId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]+$",
+        max_length=KEY_ID_MAX,
+        description="only requests signed with this API key, and connections opened with it",
+    ),
 ]
 ClientOrderId = Annotated[
     str,
@@ -67,6 +76,7 @@ class RequestFacts(Struct, gc=False):
     symbol: str = ""
     client_order_id: str = ""
     session: int = 0
+    key: str = ""
 
 
 class ExecutionFacts(Struct, gc=False):
@@ -76,17 +86,19 @@ class ExecutionFacts(Struct, gc=False):
     account: int
     symbol: str = ""
     session: int = 0
+    key: str = ""
 
 
 class _OnRequests(FaultRule):
     """The selectors of requests."""
 
     selectors: ClassVar[tuple[str, ...]] = (
-        "interface", "account", "session", "method", "path", "symbol", "client_order_id",
+        "interface", "account", "key", "session", "method", "path", "symbol", "client_order_id",
     )  # fmt: skip
 
     interface: Annotated[Interface, Meta(description="only this interface")] | None = None
     account: Account | None = None
+    key: KeyId | None = None
     session: Session | None = None
     method: Method | None = None
     path: Path | None = None
@@ -124,12 +136,13 @@ class AnswerFault(_OnRequests):
 class ExecutionFault(FaultRule):
     """Faults of the user stream: execution reports of `/ws/orders` and of ZeroMQ sessions."""
 
-    selectors: ClassVar[tuple[str, ...]] = ("interface", "account", "session", "symbol")
+    selectors: ClassVar[tuple[str, ...]] = ("interface", "account", "key", "session", "symbol")
 
     interface: (
         Annotated[Literal["websocket", "zeromq"], Meta(description="only this interface")] | None
     ) = None
     account: Account | None = None
+    key: KeyId | None = None
     session: Session | None = None
     symbol: Symbol | None = None
 

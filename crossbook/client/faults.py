@@ -40,6 +40,7 @@ class OnRequests(Schedule, total=False):
 
     interface: Literal["rest", "websocket", "zeromq", "handshake"]
     account: int
+    key: str
     session: int
     method: str
     path: str
@@ -52,6 +53,7 @@ class OnExecutions(Schedule, total=False):
 
     interface: Literal["websocket", "zeromq"]
     account: int
+    key: str
     session: int
     symbol: str
 

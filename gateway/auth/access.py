@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from crossbook.common.keys import Scope
+from crossbook.common.signing import KEY_HEADER
 from crossbook.common.types import RejectReason
 from crossbook.gateway.auth.opened_accounts import OpenedAccounts
 from crossbook.gateway.problem import refused
@@ -19,6 +20,16 @@ _READING: Final = ("GET", "HEAD", "OPTIONS")
 
 NOBODY: Final = 0
 """The account of a request for public data. No account has this number."""
+
+
+def key_in(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The key that the headers of a request name; empty where they name none.
+
+    >>> key_in([(b"host", b"127.0.0.1"), (b"crossbook-key", b"desk-1")])
+    'desk-1'
+    """
+    wanted = KEY_HEADER.lower().encode()
+    return next((value.decode("latin-1").strip() for name, value in headers if name == wanted), "")
 
 
 class Asked(Struct, frozen=True):

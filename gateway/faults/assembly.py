@@ -14,7 +14,7 @@ from crossbook.common.faults.order_entry import RequestFacts
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.process.clock import Clock
 from crossbook.gateway.api.identity import account_in, acting_account
-from crossbook.gateway.auth.access import Access
+from crossbook.gateway.auth.access import Access, key_in
 from crossbook.gateway.faults.clock import ShiftedDesk
 from crossbook.gateway.faults.desk import FaultyDesk
 from crossbook.gateway.faults.fate import request_fate
@@ -83,7 +83,7 @@ class GatewayFaults:
             if isinstance(found, Refusal):
                 return found
             if unquote(handshake.path) == PATH:
-                return FaultyOrderStream(found, self.table)
+                return FaultyOrderStream(found, self.table, key_in(handshake.headers))
             return faulty_stream(found, handshake.path, self.table, asyncio.get_running_loop)
 
         return route
@@ -100,7 +100,8 @@ class GatewayFaults:
             return None
         _, _, symbol = unquote(handshake.path).removeprefix("/ws/").partition("/")
         account = access.named(handshake.headers, account)
-        facts = RequestFacts("handshake", account, handshake.path, "GET", symbol)
+        key = key_in(handshake.headers)
+        facts = RequestFacts("handshake", account, handshake.path, "GET", symbol, key=key)
         refused = request_fate(self.table, facts).refused
         if refused is None:
             return None

@@ -219,7 +219,7 @@ class FaultyDesk:
         self, identity: bytes, reply: Execution, session: OrderSession, delivery: _Delivery
     ) -> None:
         token = int.from_bytes(session.token, "big")
-        facts = ExecutionFacts("zeromq", session.account, reply.symbol, token)
+        facts = ExecutionFacts("zeromq", session.account, reply.symbol, token, session.user)
         place = _place_of_answer(delivery.now, reply)
         fate = execution_fate(self._table, facts, place is not None)
         if fate.is_closed:
@@ -254,6 +254,7 @@ def _facts(request: Any, session: OrderSession | None) -> RequestFacts:
         getattr(request, "symbol", ""),
         getattr(request, "client_order_id", ""),
         int.from_bytes(session.token, "big") if session is not None else 0,
+        session.user if session is not None else "",
     )
 
 

@@ -16,7 +16,7 @@ from crossbook.common.faults.order_entry import AnswerFault, RequestFacts
 from crossbook.common.faults.table import FaultTable
 from crossbook.gateway.api.identity import account_in
 from crossbook.gateway.api.request_body import BODY_MAX, Receive
-from crossbook.gateway.auth.access import Access
+from crossbook.gateway.auth.access import Access, key_in
 from crossbook.gateway.faults.fate import answer_fate, request_fate
 from crossbook.gateway.faults.refusal import PROXY_PAGE, Refused, unknown
 from crossbook.gateway.faults.routes import FAULTS_PATH
@@ -117,6 +117,7 @@ class FaultyHttp:
         try:
             accounts = [value.strip() for name, value in scope["headers"] if name == b"x-account"]
             account = self._access.named(scope["headers"], account_in(accounts))
+            key = key_in(scope["headers"])
             query = values_of(scope["query_string"].decode("latin-1"), None)
         except Problem:
             return None
@@ -130,7 +131,9 @@ class FaultyHttp:
             except BAD_BYTES:
                 return None
         symbol, client_order_id = named.symbol or "", named.client_order_id or ""
-        return RequestFacts("rest", account, path, scope["method"], symbol, client_order_id)
+        return RequestFacts(
+            "rest", account, path, scope["method"], symbol, client_order_id, key=key
+        )
 
 
 async def _read_ahead(receive: Receive) -> tuple[bytes, Receive]:

@@ -27,10 +27,11 @@ HELD_S: Final = 1.0
 
 
 class _Params(Struct):
-    """The parameters that selectors name."""
+    """The parameters that selectors name; `key` is that of a message that signs in."""
 
     symbol: str | None = None
     client_order_id: str | None = None
+    key: str | None = None
 
 
 class _Request(Struct):
@@ -59,11 +60,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 class FaultyOrderStream:
-    """The channel `inner`, behind the rules of `table`."""
+    """The channel `inner`, behind the rules of `table`; `key` opened it, where one did."""
 
-    def __init__(self, inner: Channel, table: FaultTable) -> None:
+    def __init__(self, inner: Channel, table: FaultTable, key: str = "") -> None:
         self.inner = inner
         self._table = table
+        self._key = key
         self._account = 0
         self._began: list[int] = []
         self._waiting: dict[str, RequestFacts] = {}
@@ -86,8 +88,16 @@ class FaultyOrderStream:
             self.inner.received(self._between, text)
             return
         symbol, client_order_id = params.symbol or "", params.client_order_id or ""
+        # A connection whose key is refused is closed.
+        self._key = params.key or self._key
         facts = RequestFacts(
-            "websocket", self._account, PATH, request.method, symbol, client_order_id
+            "websocket",
+            self._account,
+            PATH,
+            request.method,
+            symbol,
+            client_order_id,
+            key=self._key,
         )
         fate = request_fate(self._table, facts)
         if fate.refused is not None:
@@ -134,7 +144,7 @@ class FaultyOrderStream:
         self._release()
 
     def _send_execution(self, frame: bytes, message: _Message) -> None:
-        facts = ExecutionFacts("websocket", self._account, message.symbol)
+        facts = ExecutionFacts("websocket", self._account, message.symbol, key=self._key)
         fate = execution_fate(self._table, facts, bool(self._waiting))
         if fate.is_closed:
             self._later(fate.delay_s, self._abort)

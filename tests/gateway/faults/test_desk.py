@@ -129,6 +129,8 @@ def test_a_refused_request_is_rejected_and_others_of_its_frame_are_done(
         ({"interface": "rest"}, False),
         ({"session": 1001}, True),
         ({"session": 1002}, False),
+        ({"key": "anns-key"}, True),
+        ({"key": "bobs-key"}, False),
         ({"client_order_id": "a*"}, True),
         ({"path": "/ws/orders"}, False),
     ],
@@ -136,6 +138,8 @@ def test_a_refused_request_is_rejected_and_others_of_its_frame_are_done(
 def test_a_rule_applies_to_the_requests_it_selects(
     world: FaultyDeskWorld, selectors: dict[str, Any], is_refused: bool
 ) -> None:
+    for session in world.desk.sessions.by_token.values():
+        session.user = "anns-key" if session.account == 7 else "bobs-key"
     world.rule(Refuse(code="BUSY", **selectors))
     world.request(ANN, order(1, client_order_id="abc"))
     assert isinstance(world.sent()[ANN][0], Reject if is_refused else Ack)

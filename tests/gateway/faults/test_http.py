@@ -106,6 +106,18 @@ def test_a_rule_applies_to_the_requests_it_selects(
     run(main())
 
 
+@pytest.mark.parametrize(("key", "is_refused"), [("desk-1", True), ("desk-2", False)])
+def test_a_rule_applies_to_the_requests_of_the_key_it_selects(key: str, is_refused: bool) -> None:
+    async def main() -> None:
+        async with FaultWorld(Refuse(code="BUSY", key="desk-1")) as world:
+            answer = await world.client.post(
+                "/api/v1/orders", json=ORDER, headers={"CROSSBOOK-KEY": key}
+            )
+            assert answer.status_code == (503 if is_refused else 201)
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     "path",
     [

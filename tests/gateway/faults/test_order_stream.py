@@ -80,7 +80,7 @@ class StreamFaultWorld(FaultWorld):
         streams = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
         channel = streams.route("account=7")
         assert not isinstance(channel, Refusal)
-        self.stream = FaultyOrderStream(channel, self.table)
+        self.stream = FaultyOrderStream(channel, self.table, "desk-1")
         self.connection = Client()
         self.stream.opened(self.connection)
 
@@ -131,6 +131,8 @@ def test_the_welcome_comes_and_a_request_is_answered() -> None:
         ({"symbol": "BTC-USDT"}, True),
         ({"client_order_id": "mine-1"}, True),
         ({"client_order_id": "mine-2"}, False),
+        ({"key": "desk-1"}, True),
+        ({"key": "desk-2"}, False),
     ],
 )
 def test_a_rule_refuses_the_requests_it_selects(
