@@ -6,7 +6,7 @@ import pytest
 from crossbook.common.types import OrderType, Side
 from crossbook.matcher.engine.conditions import OrderConditions, Waits
 from crossbook.matcher.engine.order import Account, Order
-from crossbook.matcher.engine.triggers import TriggerBook, is_met, waits_for_a_rise
+from crossbook.matcher.engine.triggers import MANY, TriggerBook, is_met, waits_for_a_rise
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 RISING = [
@@ -121,3 +121,15 @@ def test_what_a_price_elected_still_waits_until_it_runs() -> None:
     waiting.elect(105, 2)
     assert [each.order_id for each in waiting.met] == [1, 2]
     assert (len(waiting), [each.order_id for each in waiting.orders()]) == (3, [1, 2, 3])
+
+
+@pytest.mark.parametrize("count", [1, MANY - 1, MANY, 3 * MANY])
+@pytest.mark.parametrize("left", [0, 1, 40 * MANY])
+def test_many_orders_are_elected_as_few_are(count: int, left: int) -> None:
+    waiting = TriggerBook(100, 1)
+    for number in range(count + left):
+        waiting.add(order(number + 1, 101 + number))
+    assert elected(waiting, 100 + count, 2) == list(range(1, count + 1))
+    assert [each.order_id for each in waiting.orders()] == list(range(count + 1, count + left + 1))
+    assert elected(waiting, 100 + count + left, 3) == list(range(count + 1, count + left + 1))
+    assert len(waiting) == 0
