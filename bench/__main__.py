@@ -2,6 +2,7 @@
 
     python -m bench core        the engine alone, messages/s per scenario, beside its peers
     python -m bench work        the engine's work for a message, counted
+    python -m bench longest     the longest batches of the engine, with and without limits
     python -m bench journal     the journal alone, beside bare writes of the same bytes
     python -m bench latency     the three processes under load, latency percentiles
     python -m bench pipeline    the three processes beside a null pipeline, as ratios
@@ -55,10 +56,12 @@ from bench import websocket as websocket_bench
 from bench import work as work_bench
 from bench.latency import Sync, Transport
 from bench.load import LoadPlan
+from bench.longest import longest
 from crossbook.common.process.scheduling import Scheduling
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command()(idle_bench.idle)
+app.command()(longest)
 
 Json = Annotated[Path | None, typer.Option(help="Write the whole report to this JSON file.")]
 Null = Annotated[Path, typer.Option("--null", help="The null pipeline to compare with.")]
@@ -66,10 +69,7 @@ Between = Annotated[Transport, typer.Option(help="Transport between our processe
 Synced = Annotated[Sync, typer.Option(help="When the journal is synced.")]
 Scenario = Annotated[str, typer.Option(help=f"One of {', '.join(core_bench.SCENARIOS)}, or all.")]
 
-QUICK_MESSAGES = 60_000
-FULL_MESSAGES = 2_000_000
 RESULTS = Path(__file__).resolve().parent / "results"
-PEERS_HINT = "peers are optional: `make bench-core` installs those that can be had"
 
 
 @app.callback(invoke_without_command=True)
@@ -107,7 +107,7 @@ def core(
     report = core_bench.run(names, plan)
     core_bench.show(report)
     if any(version.startswith("not ") for version in report.peers.values()):
-        print(PEERS_HINT)
+        print("peers are optional: `make bench-core` installs those that can be had")
     _write(json, report)
 
 
@@ -442,7 +442,7 @@ def everything(
     results: Annotated[Path, typer.Option(help="Folder for JSON reports and pictures.")] = RESULTS,
 ) -> None:
     """Every one of them, one after the other."""
-    messages = QUICK_MESSAGES if quick else FULL_MESSAGES
+    messages = 60_000 if quick else 2_000_000
     report = core_bench.run(core_bench.SCENARIOS, core_bench.CorePlan(messages))
     core_bench.show(report)
     _write(results / "core.json", report)
