@@ -201,6 +201,7 @@ def at(exchange: Exchange, text: str) -> str:
         text.replace("127.0.0.1:8000", f"127.0.0.1:{exchange.api_port}")
         .replace("Client(account", f"Client({exchange.orders!r}, account")
         .replace("MarketData(symbols", f"MarketData({places}symbols")
+        .replace("ipc://data/admin.sock", exchange.addresses["MATCHER_ADMIN"])
     )
 
 
