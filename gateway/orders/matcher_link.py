@@ -194,7 +194,8 @@ class MatcherLink:
                 last_number = in_flight.number
             else:
                 self._refuse_unsent(new)
-        if self._queries.has_unsent:
+        while self._queries.has_unsent:
+            # Where the matcher is away all of them are refused.
             for query in self._queries.collect():
                 if not send_query(encode(query)):
                     self._queries.refuse(query, "the matcher cannot be reached now")

@@ -6,7 +6,7 @@ import pytest
 
 from crossbook.common.messages.codec import decode_commands, decode_matcher_query, encode
 from crossbook.common.messages.commands import MassCancelOrders
-from crossbook.common.messages.entry import Ack, CatchUp, MassCancel, Pong, Reject
+from crossbook.common.messages.entry import Ack, CatchUp, MassCancel, Pong, Query, Reject
 from crossbook.common.messages.matcher_queries import GatewayRequest, GatewayState
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.common.types import OrderStatus, RejectReason
@@ -350,3 +350,13 @@ def test_a_session_older_than_the_link_receives_the_number_its_executions_begin_
     world.log_on(ANN, 7)
     world.step(5)
     assert world.received[ANN][1:] == [Pong(request_seq=0, seq=1, time_ns=0)]
+
+
+def test_queries_that_cannot_be_sent_are_all_refused_at_once() -> None:
+    world, token = ready()
+    world.send(ANN, token, *(Query(number) for number in range(900, 920)))
+    world.link.send(lambda _: True, lambda _: False, world.now_ns)
+    refused = world.desk.collect_replies()[ANN]
+    assert [each.request_seq for each in refused] == list(range(900, 920))
+    assert reasons(refused) == [RejectReason.BUSY] * 20
+    assert not world.desk.queries_waiting
