@@ -4,7 +4,7 @@ FROM python:${PYTHON}-slim
 
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin crossbook \
     && install -d -o crossbook -g crossbook /var/lib/crossbook /var/lib/crossbook/data \
-        /var/lib/crossbook/history
+        /var/lib/crossbook/history /var/lib/crossbook/keys
 
 WORKDIR /opt/crossbook
 COPY requirements requirements

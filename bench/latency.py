@@ -17,6 +17,7 @@ from bench.histogram import Summary
 from bench.load import LoadGenerator, LoadPlan
 from bench.subscriber import Subscriber, delays_ns
 from crossbook.common.process.config import load_settings
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.scheduling import Scheduling
 from tests.system.exchange import Exchange
 
@@ -33,6 +34,7 @@ class Target(Struct, frozen=True):
     transport: str
     sync: str
     pids: dict[str, int]
+    keyring: Keyring | None = None
 
 
 class Cpu(Struct, frozen=True):
@@ -80,10 +82,14 @@ METHOD = {
 
 @contextlib.contextmanager
 def shipped_exchange(
-    transport: Transport = "ipc", sync: Sync = "batch", scheduling: Scheduling = "batch"
+    transport: Transport = "ipc",
+    sync: Sync = "batch",
+    scheduling: Scheduling = "batch",
+    *,
+    has_keys: bool = False,
 ) -> Iterator[Exchange]:
     """A fresh exchange as it is shipped; `transport` is that of the internal sockets, `sync` when
-    the journal is synced."""
+    the journal is synced. With `has_keys` sockets use CURVE."""
     with tempfile.TemporaryDirectory(prefix="crossbook-bench-") as folder:
         paths = {name: f"ipc://{folder}/{name.lower()}" for name in INTERNAL}
         internal: dict[str, Any] = paths if transport == "ipc" else {}
@@ -92,17 +98,20 @@ def shipped_exchange(
             "JOURNAL_SEGMENT_MB": "64",
             "LOG_LEVEL": "WARNING",
             "SCHEDULING": scheduling,
+            "AUTH": "on" if has_keys else "off",
         }
         with Exchange(JOURNAL_SYNC=sync, **shipped, **internal) as exchange:
             yield exchange
 
 
 @contextlib.contextmanager
-def own_exchange(transport: Transport = "ipc", sync: Sync = "batch") -> Iterator[Target]:
+def own_exchange(
+    transport: Transport = "ipc", sync: Sync = "batch", *, has_keys: bool = False
+) -> Iterator[Target]:
     """Three fresh processes for one measurement."""
-    with shipped_exchange(transport, sync) as exchange:
+    with shipped_exchange(transport, sync, has_keys=has_keys) as exchange:
         pids = {name: exchange.pid(name) for name in ("matcher", "publisher", "gateway")}
-        yield Target(exchange.orders, exchange.feed, transport, sync, pids)
+        yield Target(exchange.orders, exchange.feed, transport, sync, pids, exchange.keyring)
 
 
 @contextlib.contextmanager
@@ -115,7 +124,10 @@ def running_exchange() -> Iterator[Target]:
 def run(load: LoadPlan, target: Target) -> tuple[LatencyReport, "array[int]", "array[int]"]:
     """Load an exchange; the report, and the raw round trips and BBO delays for a plot."""
     described = machine.describe()
-    with Subscriber(target.feed) as subscriber, LoadGenerator(target.orders, load) as generator:
+    with (
+        Subscriber(target.feed) as subscriber,
+        LoadGenerator(target.orders, load, target.keyring) as generator,
+    ):
         generator.log_on()
         pids = {**target.pids, "generator": os.getpid(), "subscriber": subscriber.pid}
         watched = {name: psutil.Process(pid) for name, pid in pids.items()}

@@ -22,6 +22,7 @@ from bench.pacing import Timer
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages import codec, entry
 from crossbook.common.process import sockets
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.sockets import send_frame
 from crossbook.common.types import RejectReason
 
@@ -85,11 +86,13 @@ class LoadOutcome(Struct, frozen=True):
 class LoadGenerator:
     """Logged-on sessions and the loops that load them. Use it as a context manager."""
 
-    def __init__(self, address: str, load: LoadPlan) -> None:
+    def __init__(self, address: str, load: LoadPlan, keyring: Keyring | None = None) -> None:
         self._load = load
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         sockets.allow_many_sockets(self._context)
-        self._sockets = [sockets.orders_dealer(self._context, address) for _ in range(load.clients)]
+        self._sockets = [
+            sockets.orders_dealer(self._context, address, keyring) for _ in range(load.clients)
+        ]
         self._receivers = [socket.recv for socket in self._sockets]
         self._tokens = [bytes(entry.TOKEN_BYTES)] * load.clients
         self._due: list[list[int]] = [[0] for _ in range(load.clients)]

@@ -148,7 +148,7 @@ class Gateway:
         if self.desk is not None and self.orders is not None:
             entry = OrderEntry(
                 self.desk, self.orders.local, self.orders, self.matchers, self._render,
-                self._limits, self.opened,
+                self._limits, self.opened, self.peers,
             )  # fmt: skip
         return Interfaces(
             self._settings, self._context, self._clock, entry, listener, self._faults, self.keys

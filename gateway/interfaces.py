@@ -34,7 +34,7 @@ from crossbook.gateway.limits.account_limits import UNLIMITED, AccountLimits
 from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.limits.http import AddressLimits
 from crossbook.gateway.market_feed import MarketFeed
-from crossbook.gateway.operations.metrics import GatewayMetrics, OrderTraffic
+from crossbook.gateway.operations.metrics import GatewayMetrics, Handshakes, OrderTraffic
 from crossbook.gateway.operations.operations import Operations, without_api
 from crossbook.gateway.operations.probes import Probes
 from crossbook.gateway.operations.readiness import KeysFor
@@ -75,6 +75,7 @@ class OrderEntry(Struct, frozen=True):
     render: Renderer
     limits: AccountLimits = UNLIMITED
     opened: OpenedAccounts | None = None
+    handshakes: Handshakes | None = None
 
 
 class Interfaces:
@@ -147,6 +148,7 @@ class Interfaces:
             operations.faults_in_force = self._faults.in_force
         if self._entry is not None:
             metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
+            metrics.handshakes = self._entry.handshakes
             metrics.limits = self._entry.limits
             metrics.links = [matcher.link for matcher in self._entry.matchers]
         if "streams" in settings.gateway_roles:

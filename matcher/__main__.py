@@ -17,12 +17,13 @@ from crossbook.common.errors import ConfigError, CrossbookError
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import ManualClock, SystemClock
 from crossbook.common.process.config import Settings
-from crossbook.common.process.keyring import Keyring
+from crossbook.common.process.keyring import Keyring, Realm, is_covered
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.process.waking import StopSignals
 from crossbook.common.process.zap import ZapHandler, handle_peers
+from crossbook.matcher.admin_keys import AdminKeys
 from crossbook.matcher.engine.timers import DAY_NS
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import JournalFailed
@@ -70,20 +71,15 @@ def build(
         # A journal that exists goes on at its last time.
         clock = ManualClock(journal.last_time_ns or settings.clock_start_ns())
     timekeeper = _timekeeper(clock, journal.last_time_ns, settings)
-    snapshotter = Snapshotter(
-        SnapshotStore(disk, settings.snapshots_kept),
-        journal,
-        SnapshotProcess(settings.data_dir),
-        settings.snapshot_every,
-        settings.journal_keep_segments,
-        recovered.snapshot_seq,
-    )
+    snapshotter = _snapshotter(recovered, disk, settings)
     batches = Batches()
     metrics = MatcherMetrics(
         sequencer, journal, resend_buffer, snapshotter, disk, timekeeper, batches
     )
     metrics.faults = None if faults is None else faults.table
-    peers = handle_peers(context, keyring, clock)
+    admin_keys = AdminKeys(lambda: engine.keys, timekeeper.now_ns)
+    # Before any socket with keys: without a handler ZeroMQ admits nobody there.
+    peers = handle_peers(context, keyring, SystemClock(), admin_keys.find)
     service = MatcherService(
         sequencer,
         journal,
@@ -98,8 +94,20 @@ def build(
         batches,
         metrics.text,
         settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
+        admin_keys if is_covered(keyring, Realm.ADMIN, settings.matcher_admin) else None,
     )
     return service, peers
+
+
+def _snapshotter(recovered: Recovered, disk: FileDisk, settings: Settings) -> Snapshotter:
+    return Snapshotter(
+        SnapshotStore(disk, settings.snapshots_kept),
+        recovered.journal,
+        SnapshotProcess(settings.data_dir),
+        settings.snapshot_every,
+        settings.journal_keep_segments,
+        recovered.snapshot_seq,
+    )
 
 
 def _log(recovered: Recovered) -> None:

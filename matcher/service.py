@@ -16,6 +16,7 @@ from crossbook.common.messages.admin import (
     AdminAcceptTime,
     AdminAdvance,
     AdminFault,
+    AdminRefused,
     AdminTimeAccepted,
     AdminView,
 )
@@ -30,7 +31,8 @@ from crossbook.common.process.clock import Clock, ManualClock
 from crossbook.common.process.counters import SIZES, TIMES_NS, Buckets
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
-from crossbook.common.process.sockets import drained
+from crossbook.common.process.sockets import drained, user_of
+from crossbook.matcher.admin_keys import AdminKeys
 from crossbook.matcher.engine.timers import NEVER
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.manual_time import ManualTime
@@ -62,9 +64,9 @@ class MatcherService:
     """The matcher's loop over its four sockets. `stop()` may be called from a signal handler.
 
     `clock` measures intervals, `timekeeper` gives the time of stamps; an administrator moves a
-    `ManualClock`. With `sync_interval_ms` the
-    journal is synced that often instead of by every batch. The loop counts in `batches`, and
-    `metrics` returns the exposition for a metrics query.
+    `ManualClock`. With `sync_interval_ms` the journal is synced that often instead of by every
+    batch. `admin_keys` checks who acts, where the administrator's socket has keys. The loop counts
+    in `batches`, and `metrics` returns the exposition for a metrics query.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class MatcherService:
         batches: Batches,
         metrics: Callable[[], str],
         sync_interval_ms: int = 0,
+        admin_keys: AdminKeys | None = None,
     ) -> None:
         self._sequencer = sequencer
         self._journal = journal
@@ -90,6 +93,7 @@ class MatcherService:
         self._events = events
         self._queries = queries
         self._admin = admin
+        self._admin_keys = admin_keys
         self._clock = clock
         self._timekeeper = timekeeper
         manual = clock if isinstance(clock, ManualClock) else None
@@ -182,16 +186,19 @@ class MatcherService:
     def _receive_acts(self) -> None:
         """Receive one act of an administrator and answer it."""
         try:
-            frames = self._admin.recv_multipart(zmq.NOBLOCK)
+            frames: Any = self._admin.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return
         try:
-            request: Any = decoded(decode_admin_request, frames[-1])
+            request: Any = decoded(decode_admin_request, frames[-1].bytes)
         except CodecError as error:
             logger().warning("malformed_admin_request", reason=str(error))
             reply: Any = AdminFault(0, str(error))
         else:
-            reply = self._administer(request)
+            if self._admin_keys is not None:
+                request = self._admin_keys.checked(user_of(frames[-1]), request)
+            refused = isinstance(request, AdminRefused)
+            reply = request if refused else self._administer(request)
         try:
             self._admin.send_multipart([*frames[:-1], encode(reply)], zmq.NOBLOCK)
         except zmq.ZMQError as error:

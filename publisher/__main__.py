@@ -19,9 +19,10 @@ from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.process.waking import StopSignals
-from crossbook.common.process.zap import handle_peers
+from crossbook.common.process.zap import ZapHandler, handle_peers
 from crossbook.common.sequence import base_at
 from crossbook.publisher.feed import Feed
+from crossbook.publisher.key_lookup import KeyLookup
 from crossbook.publisher.metrics import PublisherMetrics
 from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.service import PublisherService, Rounds
@@ -105,6 +106,15 @@ def build(
     return service, feed
 
 
+def _handle_peers(context: Any, settings: Settings, keyring: Keyring | None) -> ZapHandler | None:
+    """The handler of the peers of the feed and of the snapshots; None where they need no key."""
+    if keyring is None or not keyring.has_keyed_feed:
+        return None
+    clock = SystemClock()
+    keys = KeyLookup(context, settings.keys_address(), keyring, clock)
+    return handle_peers(context, keyring, clock, keys.find_curve, keys.is_loaded)
+
+
 def _with_faults(context: Any, settings: Settings, keyring: Keyring | None) -> "PublisherFaults":
     # Imported here: without FAULTS=on nothing of the rules is loaded.
     from crossbook.publisher.faults.assembly import PublisherFaults
@@ -136,7 +146,7 @@ def main() -> None:
         settings = started("publisher")
         keyring = settings.keyring()
         # Before any socket with keys: without a handler ZeroMQ admits nobody there.
-        peers = handle_peers(context, keyring, SystemClock())
+        peers = _handle_peers(context, settings, keyring)
         if settings.faults == "on":
             faults = _with_faults(context, settings, keyring)
         service, feed = build(settings, context, keyring, faults)

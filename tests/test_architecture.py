@@ -142,6 +142,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "matcher/metrics": "edge",
     "matcher/recovery/snapshot": "pure",
     "publisher/faults/assembly": "net",
+    "publisher/key_lookup": "net",
     "publisher/metrics": "edge",
     "recorder/digest": "pure",
     "recorder/replica": "pure",

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from msgspec.structs import replace
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crossbook.common.errors import ConfigError
@@ -144,6 +144,8 @@ class Settings(BaseSettings):
     insecure_allow_public_bind: bool = False
     insecure_allow_public_faults: bool = False
 
+    _keys_at: str = PrivateAttr("")
+
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
@@ -257,6 +259,10 @@ class Settings(BaseSettings):
         """Whether sockets use CURVE: with `AUTH=on`, and the key pair of the exchange there."""
         return self.auth == "on" and os.path.exists(self.key_file())
 
+    def keys_address(self) -> str:
+        """Of settings of a shard: the address of the queries of shard 0, which has the API keys."""
+        return self._keys_at
+
     def keyring(self) -> Keyring | None:
         """The keys of a process of the exchange; None where it has none.
 
@@ -303,7 +309,10 @@ class Settings(BaseSettings):
         addresses = {name: _placed(given, data_dir) for name, given in addresses.items()}
         addresses["gateway_orders"] = _placed(self.gateway_orders, self.data_dir)
         addresses["curve_key_file"] = str(self.key_file())
-        return self.model_copy(update={**addresses, "data_dir": data_dir, "shard": shard})
+        found = self.model_copy(update={**addresses, "data_dir": data_dir, "shard": shard})
+        first = _address_of("matcher_sync", self.matcher_sync, 0, self.shards)
+        found._keys_at = _placed(first, self.data_dir)
+        return found
 
     def tls(self) -> tuple[Path, Path] | None:
         """Certificate and private key of HTTP; None for HTTP without TLS."""

@@ -61,3 +61,8 @@ class Keyring(Struct, frozen=True):
         if realm in (Realm.INTERNAL, Realm.ADMIN):
             return address.startswith("tcp://")
         return realm is Realm.ORDERS or self.has_keyed_feed
+
+
+def is_covered(keyring: Keyring | None, realm: Realm, address: str) -> bool:
+    """Whether a socket of a process that may have no keys uses CURVE."""
+    return keyring is not None and keyring.covers(realm, address)

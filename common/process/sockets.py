@@ -22,7 +22,7 @@ from zmq.utils.monitor import parse_monitor_message
 from crossbook.common.errors import ConfigError
 from crossbook.common.process.address import is_ipv6, is_on_this_machine, within_reach
 from crossbook.common.process.claim import Claim, Claimed, claim_endpoint
-from crossbook.common.process.keyring import Keyring, Realm
+from crossbook.common.process.keyring import Keyring, Realm, is_covered
 
 CLIENT_MESSAGE_MAX: Final = 1024 * 1024
 """A peer that sends a larger frame to a client-facing socket is disconnected by ZeroMQ."""
@@ -437,7 +437,7 @@ def handshake_fault(
             made.monitor(_MONITOR, zmq.EVENT_HANDSHAKE_SUCCEEDED | _HANDSHAKE_FAILED)
             monitor.connect(_MONITOR)
             _connect(made, address, keyring, realm)
-            uses_keys = keyring is not None and keyring.covers(realm, address)
+            uses_keys = is_covered(keyring, realm, address)
             text = ""
             for _ in range(HANDSHAKES_MAX):
                 if not monitor.poll(timeout_ms):

@@ -190,6 +190,8 @@ class AdminClient:
                 raise CrossbookError(
                     f"the matcher at {self.address} did not understand: {reply.text}"
                 )
+            if isinstance(reply, AdminRefused) and reply.field == "key":
+                raise CrossbookError(f"the matcher at {self.address}: {reply.text}")
             if reply.request_id == request.request_id:
                 return reply
         why = f"the matcher at {self.address} did not answer in {self.timeout_s:g} s"

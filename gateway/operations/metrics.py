@@ -37,6 +37,13 @@ class OrderTraffic(Protocol):
     connections: Connections | None
 
 
+class Handshakes(Protocol):
+    """Handshakes of ZeroMQ clients with keys."""
+
+    admitted: int
+    refused: int
+
+
 class GatewayMetrics(Exposition):
     """The families of the parts that a gateway has; the owner sets those of its roles."""
 
@@ -46,6 +53,7 @@ class GatewayMetrics(Exposition):
         self.desk: FrontDesk | None = None
         self.links: Sequence[MatcherLink] = ()
         self.traffic: OrderTraffic | None = None
+        self.handshakes: Handshakes | None = None
         self.feed: MarketFeed | None = None
         self.streams: Streams | None = None
         self.histories: Sequence[HistoryLink] = ()
@@ -136,6 +144,12 @@ class GatewayMetrics(Exposition):
             yield self.counter(
                 "peers_cut_off", "ZeroMQ connections ended, by reason", cut_off, "reason"
             )
+            shaken = self.handshakes
+            results = {
+                "admitted": 0 if shaken is None else shaken.admitted,
+                "refused": 0 if shaken is None else shaken.refused,
+            }
+            yield self.counter("handshakes", "Handshakes with keys, by result", results, "result")
             yield self.gauge("peer_bytes_held", "Bytes received and not delivered", held)
             yield self.gauge("peer_bytes_unread", "Bytes sent and not acknowledged", unread)
         yield self.gauge("taking_orders", "1 while commands are accepted", desk.is_accepting)

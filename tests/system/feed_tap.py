@@ -9,6 +9,7 @@ import zmq
 
 from crossbook.common.messages import codec, feed
 from crossbook.common.process import sockets
+from crossbook.common.process.keyring import Keyring
 
 ANSWER_SECONDS = 10.0
 
@@ -28,10 +29,16 @@ class FeedTap:
     missed.
     """
 
-    def __init__(self, feed_address: str, snapshots_address: str, topics: Iterable[str]) -> None:
+    def __init__(
+        self,
+        feed_address: str,
+        snapshots_address: str,
+        topics: Iterable[str],
+        keyring: Keyring | None = None,
+    ) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._subscriber = sockets.feed_sub(self._context, feed_address)
-        self.requests = sockets.snapshots_dealer(self._context, snapshots_address)
+        self._subscriber = sockets.feed_sub(self._context, feed_address, keyring)
+        self.requests = sockets.snapshots_dealer(self._context, snapshots_address, keyring)
         self._request_id = 0
         self.messages: list[Tapped] = []
         for topic in topics:

@@ -1,7 +1,8 @@
 """A client of its own process: one trade between two accounts, seen on the public feed.
 
 `python -m tests.system.round_trip` reads GATEWAY_ORDERS, PUBLISHER_FEED and PUBLISHER_SNAPSHOTS
-from the environment and prints the trade as JSON. Run where the exchange is on another host.
+from the environment, with the settings of keys, and prints the trade as JSON. Run where the
+exchange is on another host.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import sys
 import time
 
 from crossbook.common.messages import entry, feed
+from crossbook.common.process.config import load_settings
 from crossbook.common.types import Side
 from tests.system.feed_tap import FeedTap
 from tests.system.session import RawSession
@@ -36,13 +38,14 @@ def main() -> None:
     deadline = time.monotonic() + READY_SECONDS
     orders = os.environ["GATEWAY_ORDERS"]
     feed_address, snapshots = os.environ["PUBLISHER_FEED"], os.environ["PUBLISHER_SNAPSHOTS"]
+    keyring = load_settings("client").client_keyring()
     with (
-        RawSession(orders, 1, log_on=False) as seller,
-        RawSession(orders, 2, log_on=False) as buyer,
+        RawSession(orders, 1, log_on=False, keyring=keyring) as seller,
+        RawSession(orders, 2, log_on=False, keyring=keyring) as buyer,
     ):
         first_ack(seller, deadline)
         ready = first_ack(buyer, deadline)
-        with FeedTap(feed_address, snapshots, [feed.topic("trade", SYMBOL)]) as tap:
+        with FeedTap(feed_address, snapshots, [feed.topic("trade", SYMBOL)], keyring) as tap:
             tap.wait_heartbeat(ready.seq)
             sell = entry.New(
                 request_seq=seller.next_seq(),

@@ -14,7 +14,9 @@ import httpx
 import pytest
 import yaml
 
-from crossbook.common.process.config import Settings
+from crossbook.common.process.config import Settings, load_settings
+from crossbook.common.process.curve import make_exchange_key
+from crossbook.common.process.keyring import Realm
 from crossbook.common.process.programs import MODULES
 from crossbook.matcher.journal.segment import SUFFIX
 from tests.system.compose import COMPOSE, STATE_FOLDER, Composition, instructions, services
@@ -190,3 +192,27 @@ def test_the_images_steps_install_all_that_the_processes_need(tmp_path: Path) ->
         cwd=tmp_path, check=True, timeout=60, capture_output=True, text=True,
     )  # fmt: skip
     assert ran.stdout.startswith("crossbook 0")
+
+
+@pytest.mark.parametrize("name", [*RECORDED, "simulator"])
+def test_with_the_file_of_keys_a_service_has_keys_and_needs_no_insecure_setting(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keyed = yaml.safe_load((REPOSITORY / "docker-compose.keys.yml").read_text())
+    folder = str(Path(keyed["x-keys"]["CURVE_KEY_FILE"]).parent)
+    assert keyed["services"][name]["volumes"] == [f"keys:{folder}:ro"]
+    assert keyed["services"]["keys"]["volumes"] == [f"keys:{folder}"]
+    assert any(folder in rest.split() for _, rest in instructions())
+    for setting in Settings.model_fields:
+        monkeypatch.delenv(setting.upper(), raising=False)
+    environment = {**services()[name]["environment"], **keyed["services"][name]["environment"]}
+    make_exchange_key(tmp_path / "curve.key")
+    for setting, value in {**environment, "CURVE_KEY_FILE": str(tmp_path / "curve.key")}.items():
+        monkeypatch.setenv(setting, value)
+    monkeypatch.chdir(tmp_path)
+    process = "client" if name == "simulator" else name
+    settings = load_settings(process)  # type: ignore[arg-type]
+    keyring = settings.keyring()
+    assert keyring is not None
+    assert keyring.covers(Realm.INTERNAL, settings.matcher_commands)
+    assert not settings.insecure_allow_public_bind

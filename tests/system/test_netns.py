@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from crossbook.common.process.curve import make_exchange_key
 from crossbook.common.process.programs import MODULES
 from tests.system.exchange import REPOSITORY, process_environment
 
@@ -91,9 +92,17 @@ def command(name: str, module: str) -> list[str]:
     return ["ip", "netns", "exec", space(name), sys.executable, "-m", module]
 
 
+@pytest.mark.parametrize(
+    "permission",
+    [{"INSECURE_ALLOW_PUBLIC_BIND": "true"}, {"AUTH": "on", "FEED_ACCESS": "keyed"}],
+    ids=["without-keys", "with-keys"],
+)
 @pytest.mark.usefixtures("hosts")
-def test_each_process_on_its_own_host(tmp_path: Path) -> None:
-    environment = process_environment({**SETTINGS, "INSECURE_ALLOW_PUBLIC_BIND": "true"})
+def test_each_process_on_its_own_host(tmp_path: Path, permission: dict[str, str]) -> None:
+    make_exchange_key(tmp_path / "curve.key")
+    environment = process_environment(
+        {**SETTINGS, "CURVE_KEY_FILE": str(tmp_path / "curve.key"), **permission}
+    )
     running = []
     try:
         for name in ("gateway", "publisher", "matcher"):

@@ -56,6 +56,7 @@ def test_every_sample_of_order_entry_has_its_own_value() -> None:
         answer_times=once(19_000_000_000),
         connections=Sized(70, cut_off={"unread": 71}, held=72, unread=73),
     )
+    exposition.handshakes = parts(admitted=74, refused=75)
     link = parts(commands_sent=20, commands_again=30, gaps=40, events_lost=50, held=60)
     other = parts(commands_sent=1, commands_again=2, gaps=3, events_lost=4, held=5)
     exposition.links = [link, other]
@@ -83,6 +84,8 @@ def test_every_sample_of_order_entry_has_its_own_value() -> None:
         "gateway_peers": 70,
         **{f"gateway_peers_cut_off_total {each}": 0 for each in REASONS},
         "gateway_peers_cut_off_total unread": 71,
+        "gateway_handshakes_total admitted": 74,
+        "gateway_handshakes_total refused": 75,
         "gateway_peer_bytes_held": 72,
         "gateway_peer_bytes_unread": 73,
         "gateway_taking_orders": 1,

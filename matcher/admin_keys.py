@@ -1,0 +1,45 @@
+"""Keys of administrators at the matcher's socket for them, by the matcher's own state. No I/O.
+
+Only the matcher of shard 0 has keys. Over a network the socket of another shard admits processes of
+the exchange alone.
+"""
+
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
+
+from crossbook.common.keys import Key, KeyScheme, Scope
+from crossbook.common.messages.admin import AdminAct, AdminRefused, AdminRequest
+from crossbook.common.peer_admission import EXCHANGE, key_id_of, proves
+
+
+class AdminKeys:
+    """Who may act through a socket with keys. `keys` returns those of the matcher's state by id."""
+
+    def __init__(self, keys: Callable[[], Mapping[str, Key]], now_ns: Callable[[], int]) -> None:
+        self._keys = keys
+        self._now_ns = now_ns
+
+    def find(self, public: bytes) -> Key | None:
+        """The key of this public key, present or previous; for another thread. O(keys)."""
+        # A list is made at once, so that no key is added meanwhile.
+        for key in list(self._keys().values()):
+            if key.scheme == KeyScheme.CURVE and public in (key.material, key.previous):
+                return key
+        return None
+
+    def checked(self, user: str, request: AdminRequest) -> AdminRequest | AdminRefused:
+        """The request with the administrator whose connection sent it, or its refusal: a key that
+        was disabled keeps its connection. Processes of the exchange act for those they name."""
+        if user == EXCHANGE:
+            return request
+        key_id, now_ns = key_id_of(user), self._now_ns()
+        key = self._keys().get(key_id)
+        if key is None or not proves(user, key, now_ns):
+            text = f"key {key_id} is no longer the one of this connection"
+            return AdminRefused(request.request_id, "key", text)
+        # The address was checked in the handshake, and does not change.
+        refusal = replace(key, addresses=()).refusal(Scope.ADMIN, "", now_ns)
+        if refusal is not None:
+            return AdminRefused(request.request_id, "key", refusal)
+        return replace(request, requested_by=key_id) if isinstance(request, AdminAct) else request

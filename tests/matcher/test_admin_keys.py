@@ -1,0 +1,65 @@
+"""Keys of administrators at the matcher's own socket for them."""
+
+import pytest
+from msgspec.structs import replace
+
+from crossbook.common.keys import Key, KeyScheme, Scope
+from crossbook.common.messages.admin import AdminAct, AdminInspect, AdminRefused
+from crossbook.common.messages.commands import SetInstrumentState
+from crossbook.common.peer_admission import EXCHANGE, user_of
+from crossbook.matcher.admin_keys import AdminKeys
+
+NOW = 1_000
+BOSS = Key("boss", KeyScheme.CURVE, b"b" * 32, Scope.ADMIN, 0, ("10.0.0.0/8",))
+ALICE = Key("alice", KeyScheme.CURVE, b"a" * 32, Scope.READ | Scope.TRADE, 7)
+SIGNER = Key("signer", KeyScheme.ED25519, b"s" * 32, Scope.ADMIN, 0)
+ACT = AdminAct(3, SetInstrumentState(0, 0, 0, 1, 2))
+
+
+def admin_keys(*keys: Key) -> AdminKeys:
+    held = {key.key_id: key for key in keys}
+    return AdminKeys(lambda: held, lambda: NOW)
+
+
+def user(key: Key) -> str:
+    return user_of(key, key.material)
+
+
+def test_a_key_is_found_by_each_of_its_public_keys() -> None:
+    rotated = replace(BOSS, previous=b"p" * 32, previous_until_ns=NOW + 1)
+    keys = admin_keys(rotated, SIGNER)
+    assert keys.find(b"b" * 32) == keys.find(b"p" * 32) == rotated
+    assert keys.find(b"s" * 32) is None
+    assert keys.find(b"x" * 32) is None
+
+
+def test_an_act_is_that_of_the_key_whatever_it_names() -> None:
+    claimed = replace(ACT, requested_by="somebody-else")
+    assert admin_keys(BOSS).checked(user(BOSS), claimed) == replace(ACT, requested_by="boss")
+
+
+def test_a_process_of_the_exchange_acts_for_the_administrator_it_names() -> None:
+    claimed = replace(ACT, requested_by="boss")
+    assert admin_keys().checked(EXCHANGE, claimed) == claimed
+
+
+def test_a_view_is_answered_as_it_was_requested() -> None:
+    assert admin_keys(BOSS).checked(user(BOSS), AdminInspect(1)) == AdminInspect(1)
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (replace(BOSS, enabled=False), "key boss is disabled"),
+        (replace(BOSS, expires_ns=NOW), "key boss expired at"),
+        (replace(BOSS, scopes=Scope.READ, account=7), "key boss has scope read, not ADMIN"),
+        (replace(BOSS, material=b"n" * 32), "key boss is no longer the one of this connection"),
+        (ALICE, "key boss is no longer the one of this connection"),
+    ],
+)
+@pytest.mark.parametrize("request_", [ACT, AdminInspect(3)])
+def test_a_key_that_changed_acts_no_more(now: Key, why: str, request_: AdminAct) -> None:
+    refused = admin_keys(now).checked(user(BOSS), request_)
+    assert isinstance(refused, AdminRefused)
+    assert (refused.request_id, refused.field) == (3, "key")
+    assert refused.text.startswith(why)
