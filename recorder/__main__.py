@@ -120,6 +120,7 @@ def main() -> None:
         finally:
             signals.close()
             answers.stop()
+            answers.join()
         logger().info("recorder_stopped", seq=recorder.seq)
     except ConfigError as error:
         exit_on_config_error(error, "recorder")

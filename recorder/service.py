@@ -325,11 +325,9 @@ class AnswerService(threading.Thread):
         return len(self._waiting)
 
     def stop(self) -> None:
-        """End the thread, and return when it has ended."""
+        """End the thread; called once."""
         self._stopping = True
         self._wake.set()
-        self.join()
-        self._wake.close()
 
     def run(self) -> None:
         """Answer until `stop`."""
@@ -337,10 +335,11 @@ class AnswerService(threading.Thread):
         poller.register(self._questions, zmq.POLLIN)
         poller.register(self._wake.descriptor, zmq.POLLIN)
         while not self._stopping:
-            if poller.poll(WAIT_STEP_MS if self._waiting else None):
+            if poller.poll(WAIT_STEP_MS if self._waiting else SLEEP_MS):
                 self._take_questions()
             if self._waiting:
                 self._look_again()
+        self._wake.close()
 
     def _take_questions(self) -> None:
         for _ in range(QUESTIONS_MAX):

@@ -73,8 +73,10 @@ class LoopScript:
             def __init__(self) -> None:
                 self.sockets: list[FakeSocket] = []
 
-            def register(self, socket: FakeSocket, _: int = 0) -> None:
-                self.sockets.append(socket)
+            def register(self, socket: FakeSocket | int, _: int = 0) -> None:
+                # A descriptor ends the wait of a real loop; the script ends this one.
+                if not isinstance(socket, int):
+                    self.sockets.append(socket)
 
             def poll(self, ms: int) -> list[tuple[Any, int]]:
                 return script.sleep(ms, self.sockets)

@@ -41,6 +41,7 @@ from crossbook.recorder.service import (
     AGAIN_S,
     GATHER_NS,
     QUESTIONS_MAX,
+    REACH_MS,
     SLEEP_MS,
     WAIT_NS,
     WAIT_STEP_MS,
@@ -197,7 +198,7 @@ def test_the_instruments_are_requested_first_and_again_while_there_is_no_answer(
 def test_a_question_without_a_peer_is_sent_again_at_the_next_look(world: RecorderWorld) -> None:
     world.queries.refusals = 2
     world.run(500)
-    assert [ms for ms, _ in world.requests(GatewayRequest)] == [0, SLEEP_MS, 2 * SLEEP_MS]
+    assert [ms for ms, _ in world.requests(GatewayRequest)] == [0, REACH_MS, 2 * REACH_MS]
 
 
 def test_missed_batches_are_requested_and_recorded_in_order(world: RecorderWorld) -> None:
