@@ -23,8 +23,8 @@ from msgspec import Struct
 
 from bench.machine import write_json
 from crossbook.common.messages import codec, entry
+from crossbook.common.open_files import allow_open_files
 from crossbook.common.types import Side
-from crossbook.gateway.web.open_files import allow_open_files
 from tests.fuzz import zmtp
 from tests.system.exchange import Exchange
 from tests.system.session import RawSession

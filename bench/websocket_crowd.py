@@ -33,10 +33,10 @@ from bench.machine import give_way
 from bench.websocket_messages import BooksSeen, Piece
 from crossbook.common.messages import feed
 from crossbook.common.messages.codec import decode_feed
+from crossbook.common.open_files import allow_open_files
 from crossbook.common.process import sockets
 from crossbook.common.process.scheduling import let_others_run
 from crossbook.common.process.sockets import has_more
-from crossbook.gateway.web.open_files import allow_open_files
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 READY_SECONDS: Final = 120.0

@@ -8,7 +8,7 @@ import secrets
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -53,16 +53,12 @@ from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins, is_loopba
 from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
-from crossbook.gateway.web.open_files import allow_open_files, few
 from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
 if TYPE_CHECKING:
     from crossbook.gateway.auth.sign_in import KeyGate
     from crossbook.gateway.faults.assembly import GatewayFaults
-
-FILES_SPARE: Final = 5_000
-"""Open files a gateway may need besides its WebSockets."""
 
 
 class OrderEntry(Struct, frozen=True):
@@ -102,7 +98,6 @@ class Interfaces:
         self._stopping: list[Callable[[], None]] = []
         self._shards = settings.each_shard()
         self._keyring = settings.keyring()
-        self._allow_files()
         self._server = self._make_server(listener)
 
     async def start(self) -> None:
@@ -255,13 +250,6 @@ class Interfaces:
             },
             self._clock,
         )
-
-    def _allow_files(self) -> None:
-        """Every connection is an open file: raise the limit as far as it goes."""
-        wanted = self._settings.max_websocket_connections + FILES_SPARE
-        limit = allow_open_files(wanted)
-        if few(limit, wanted):
-            logger().warning("few_open_files", limit=limit, wanted=wanted, raise_with="ulimit -n")
 
     def _market_feed(self) -> MarketFeed:
         publishers = [

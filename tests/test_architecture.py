@@ -68,6 +68,7 @@ KINDS: Final[Mapping[str, str]] = {
 
 OTHERWISE: Final[Mapping[str, str]] = {
     "common/process/connections": "net",
+    "common/open_files": "edge",
     "common/process/counters": "pure",
     "common/process/curve": "net",
     "common/process/fault_server": "net",

@@ -2,9 +2,10 @@
 
 import os
 import sys
-from typing import Literal, NoReturn
+from typing import Final, Literal, NoReturn
 
 from crossbook.common.errors import ConfigError
+from crossbook.common.open_files import allow_open_files, few
 from crossbook.common.process.config import (
     EXAMPLE_INSTRUMENTS,
     Settings,
@@ -13,6 +14,9 @@ from crossbook.common.process.config import (
 )
 from crossbook.common.process.log import logger, set_up_logging
 from crossbook.common.process.scheduling import set_up_scheduling
+
+FILES_SPARE: Final = 5_000
+"""Open files besides the connections that a setting bounds: files, HTTP, other processes."""
 
 ProcessName = Literal["matcher", "gateway", "publisher", "recorder"]
 
@@ -30,7 +34,24 @@ def started(process: ProcessName) -> Settings:
     if settings.instruments_file == EXAMPLE_INSTRUMENTS and process == "matcher":
         logger().info("example_instruments", file=str(EXAMPLE_INSTRUMENTS))
     set_up_scheduling(settings.scheduling, is_matcher=process == "matcher")
+    wanted = files_wanted(process, settings)
+    limit = allow_open_files(wanted)
+    if few(limit, wanted):
+        logger().warning("few_open_files", limit=limit, wanted=wanted, raise_with="ulimit -n")
     return settings
+
+
+def files_wanted(process: ProcessName, settings: Settings) -> int:
+    """The open files that a process may need: every connection is one."""
+    if process == "publisher":
+        # Feed and snapshots.
+        return 2 * settings.max_feed_connections + FILES_SPARE
+    if process != "gateway":
+        return FILES_SPARE
+    roles = settings.gateway_roles
+    sessions = settings.max_order_sessions if "orders" in roles else 0
+    serves_web = "api" in roles or "streams" in roles
+    return sessions + serves_web * settings.max_websocket_connections + FILES_SPARE
 
 
 def exit_on_config_error(error: ConfigError, process: str) -> NoReturn:

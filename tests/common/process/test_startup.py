@@ -9,7 +9,13 @@ import structlog
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.process.config import Settings
-from crossbook.common.process.startup import exit_on_config_error, started
+from crossbook.common.process.startup import (
+    FILES_SPARE,
+    ProcessName,
+    exit_on_config_error,
+    files_wanted,
+    started,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +69,45 @@ def test_a_start_logs_names_that_are_no_settings(
     assert any("ACOUNTS" in remark and "ACCOUNTS" in remark for remark in found)
     assert any("POSTGRES_PASSWORD" in remark for remark in found)
     assert "x" not in {word for remark in found for word in remark.split()}
+
+
+@pytest.mark.parametrize(
+    ("process", "roles", "wanted"),
+    [
+        ("matcher", "orders,api,streams", FILES_SPARE),
+        ("recorder", "orders,api,streams", FILES_SPARE),
+        ("publisher", "orders,api,streams", 2 * 30 + FILES_SPARE),
+        ("gateway", "orders,api,streams", 10 + 20 + FILES_SPARE),
+        ("gateway", "orders", 20 + FILES_SPARE),
+        ("gateway", "streams", 10 + FILES_SPARE),
+    ],
+)
+def test_a_process_wants_a_file_for_each_connection(
+    process: ProcessName, roles: str, wanted: int
+) -> None:
+    settings = Settings(
+        gateway_roles=roles,  # type: ignore[arg-type]
+        max_websocket_connections=10,
+        max_order_sessions=20,
+        max_feed_connections=30,
+    )
+    assert files_wanted(process, settings) == wanted
+
+
+@pytest.mark.parametrize("process", ["matcher", "gateway", "publisher", "recorder"])
+def test_every_process_raises_its_limit_and_states_when_it_is_short(
+    process: ProcessName, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    asked = []
+
+    def allow(wanted: int) -> int:
+        asked.append(wanted)
+        return 256
+
+    monkeypatch.setattr("crossbook.common.process.startup.allow_open_files", allow)
+    settings = started(process)
+    assert asked == [files_wanted(process, settings)]
+    lines = map(json.loads, capsys.readouterr().err.splitlines())
+    (short,) = (line for line in lines if line["event"] == "few_open_files")
+    assert (short["limit"], short["wanted"], short["process"]) == (256, asked[0], process)

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from crossbook.gateway.web.open_files import allow_open_files, few
+from crossbook.common.open_files import allow_open_files, few
 
 NONE = resource.RLIM_INFINITY
 
