@@ -4,7 +4,7 @@ from random import Random
 
 from crossbook.common.following.candles import SECOND_NS
 from crossbook.common.messages.codec import decode_events, encode
-from crossbook.common.messages.commands import Command
+from crossbook.common.messages.commands import AdvanceTime, Command
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import (
     Books,
@@ -47,7 +47,8 @@ class RecordedMatcher:
         return self._sequencer.seq
 
     def apply(self, count: int) -> EventBatch | None:
-        """The batch of `count` more commands, some time after the one before."""
+        """The batch of `count` more commands, some time after the one before. Where the matcher
+        needs several, with acts that go on, they are one here."""
         self.now_ns += self._chance.choice((1, 10**6, SECOND_NS // 3, 40 * SECOND_NS))
         commands: list[Command] = []
         expected = []
@@ -56,10 +57,22 @@ class RecordedMatcher:
             commands.append(command)
             expected += events
             self.record.read(events, self.now_ns)
-        encoded = self._sequencer.apply([encode(commands)], self.now_ns)
-        if encoded is None:
+        batch = None
+        payloads = [encode(commands)]
+        while payloads or self._sequencer.has_more:
+            encoded = self._sequencer.apply(payloads, self.now_ns)
+            payloads = []
+            if encoded is not None:
+                part = decode_events(encoded)
+                batch = part if batch is None else _joined(batch, part)
+        # Acts that no further command has met.
+        reference = self.generator.reference
+        while reference.market.rest is not None:
+            more = reference.apply(AdvanceTime(), self.now_ns)
+            expected += more
+            self.record.read(more, self.now_ns)
+        if batch is None:
             return None
-        batch = decode_events(encoded)
         assert batch.events == expected, "the engine differs from the reference model"
         self.batches.append(batch)
         return batch
@@ -77,3 +90,13 @@ class RecordedMatcher:
     def answer(self, request: ResendRequest) -> MatcherReply:
         """The matcher's answer to a resend request."""
         return self._sequencer.answer(request)
+
+
+def _joined(earlier: EventBatch, later: EventBatch) -> EventBatch:
+    return EventBatch(
+        earlier.incarnation,
+        earlier.first_seq,
+        later.last_seq,
+        later.time_ns,
+        [*earlier.events, *later.events],
+    )
