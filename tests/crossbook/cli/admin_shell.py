@@ -111,7 +111,9 @@ class Matchers:
         return json.loads(out)
 
     def _opened(self, init: Any) -> Any:
-        def opened(client: AdminClient, address: str, timeout_s: float = 0.0) -> None:
+        def opened(
+            client: AdminClient, address: str, timeout_s: float = 0.0, keys: object = None
+        ) -> None:
             self._numbers[client] = len(self._numbers)
             self.addresses.append(address)
             init(client, "inproc://matcher", timeout_s)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.cli import market
+from crossbook.cli import market, order_client
 from crossbook.common.errors import CrossbookError
 from crossbook.common.messages.entry import Pong
 from crossbook.common.messages.feed import Heartbeat, MarketState, Trade, Trades
@@ -183,7 +183,7 @@ def test_past_trades_are_lines_or_objects(
     words = ["trades", "btc-usdt", "--snapshots", "tcp://127.0.0.1:1", "--timeout", "3"]
 
     assert shell.run(*words) == (0, TRADES, "")
-    assert past == [("tcp://127.0.0.1:1", "BTC-USDT", 88, 20, 3.0)]
+    assert past == [("tcp://127.0.0.1:1", "BTC-USDT", 88, 20, 3.0, None)]
     assert shell.run_json(*words, "-c", "2") == TRADE_FACTS
     assert past[1][3] == 2
     assert shell.market.opened == [(["BTC-USDT"], ("trade",))] * 2
@@ -195,7 +195,7 @@ def test_new_trades_follow_the_past_ones(
     shell.market.coming = [[Trades("BTC-USDT", [SOLD])], [state(InstrumentState.OPEN)], []]
 
     assert shell.run_json("trades", "BTC-USDT", "-c", "0", "--follow") == TRADE_FACTS[1:]
-    assert past[0][1:] == ("BTC-USDT", 0, 0, 5.0)
+    assert past[0][1:] == ("BTC-USDT", 0, 0, 5.0, None)
     assert shell.market.waits == [0.5] * 4
 
 
@@ -218,11 +218,11 @@ class Status:
         self.heartbeats = [shell.market.heartbeat]
         self.gateway_away = False
         self.built: list[float] = []
-        monkeypatch.setattr(market, "Client", self._client)
+        monkeypatch.setattr(order_client, "Client", self._client)
         monkeypatch.setattr(market, "MarketData", self._market_data)
         monkeypatch.setattr(market, "matcher_build", self._matcher_build)
 
-    def _client(self, address: str, account: int, timeout: float) -> Any:
+    def _client(self, address: str, account: int, timeout: float, keys: object) -> Any:
         client = SimpleNamespace(
             ping=lambda: Pong(0, self.last_seqs[0], 0),
             instruments=self.shell.market.instruments,
@@ -241,7 +241,7 @@ class Status:
 
         return Opened()
 
-    def _market_data(self, feed: str, *terms: object) -> Any:
+    def _market_data(self, feed: str, *terms: object, **options: object) -> Any:
         self.shell.market.heartbeat = self.heartbeats.pop(0)
         return self.shell.market
 
