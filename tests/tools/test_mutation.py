@@ -188,4 +188,5 @@ def test_a_defect_that_cannot_be_tried_is_not_left_out_in_silence(
 
 def test_listing_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert mutation.main(["--area", "recorder", "--sample", "3", "--list"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    # Those drawn that are listed as equivalent are left out.
+    assert 0 < len(capsys.readouterr().out.splitlines()) <= 3
