@@ -6,6 +6,7 @@ that needs one.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Generator, Iterator
@@ -25,6 +26,10 @@ ONE_AFTER_ANOTHER = ("abuse", "crash", "system")
 
 # The test files, which import the engine, come after this one.
 use_build()
+
+# A shell, or xdist for its workers, sets the width of a terminal that nothing here has.
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
 
 # A shell ignores both for what it runs in the background, and the processes that tests start and
 # interrupt would inherit that.
