@@ -23,13 +23,14 @@ class FakeSocket:
 
     def recv(self, flags: int = 0) -> bytes:
         """The next message, which has one frame."""
-        return self.recv_multipart(flags)[0]
+        return bytes(self.recv_multipart(flags)[0])
 
-    def recv_multipart(self, flags: int = 0) -> list[bytes]:
-        """The next message."""
+    def recv_multipart(self, flags: int = 0, copy: bool = True) -> list[Any]:
+        """The next message; its frames in objects of ZeroMQ without `copy`."""
         if not self.waiting:
             raise zmq.Again
-        return self.waiting.popleft()
+        frames = self.waiting.popleft()
+        return list(frames) if copy else [zmq.Frame(each) for each in frames]
 
     def send(self, frame: bytes, flags: int = 0) -> None:
         """Keep the message, with its time in milliseconds."""

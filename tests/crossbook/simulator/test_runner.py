@@ -111,7 +111,9 @@ class Market:
         monkeypatch.setattr(runner, "RETRY_S", 0)
         monkeypatch.setattr(runner, "AsyncClient", self._client)
 
-    def _client(self, address: str, account: int, timeout_s: float, _: object) -> Seat:
+    def _client(
+        self, address: str, account: int, timeout_s: float, _: object, keys: object
+    ) -> Seat:
         assert address == ADDRESS
         return Seat(self, account, timeout_s)
 
