@@ -37,6 +37,18 @@ PUBLIC: dict[Any, int] = {
     sockets.feed_pub: sockets.SUBSCRIPTION_MAX,
     sockets.snapshots_router: sockets.REQUEST_MESSAGE_MAX,
 }
+LINGER_MS: dict[Any, int] = {
+    sockets.commands_push: 200,
+    sockets.events_pub: 200,
+    sockets.matcher_queries_router: 200,
+    sockets.orders_router: 200,
+    sockets.feed_pub: 200,
+    sockets.snapshots_router: 200,
+    sockets.orders_dealer: 1_000,
+}
+"""How long the last messages of a process that stops are still sent. Other sockets have none, or
+nothing but requests and subscriptions."""
+
 Make = Callable[[Any, str], "zmq.Socket[bytes]"]
 
 
@@ -50,13 +62,14 @@ def context() -> Iterator[Context]:
 @pytest.mark.parametrize("make", SERVERS + CLIENTS)
 def test_every_socket_has_its_limits(context: Context, make: Make) -> None:
     made = make(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
-    assert made.getsockopt(zmq.LINGER) == (1_000 if make is sockets.orders_dealer else 0)
+    assert made.getsockopt(zmq.LINGER) == LINGER_MS.get(make, 0)
     assert made.getsockopt(zmq.HANDSHAKE_IVL) == 5_000
     often = 4_000 if make is sockets.orders_dealer else 2_000
     quiet = make in PUBLIC or make is sockets.feed_sub
     assert made.getsockopt(zmq.HEARTBEAT_IVL) == (0 if quiet else often)
     assert made.getsockopt(zmq.HEARTBEAT_TIMEOUT) == 10_000
-    assert made.getsockopt(zmq.RECONNECT_IVL_MAX) == (50 if make in CLIENTS else 1_000)
+    reconnect = (made.getsockopt(zmq.RECONNECT_IVL), made.getsockopt(zmq.RECONNECT_IVL_MAX))
+    assert reconnect == ((2, 16) if make in CLIENTS else (50, 1_000))
     assert made.getsockopt(zmq.TCP_KEEPALIVE) == 1
     assert made.getsockopt(zmq.MAXMSGSIZE) == PUBLIC.get(make, sockets.INTERNAL_MESSAGE_MAX)
 
