@@ -252,6 +252,7 @@ class OrderDesk(FrontDesk):
         A mass cancel of the gateway itself comes due again. One that was sent may have been
         applied; a second one does no harm as long as the account has no connection.
         """
+        self.turns.settle()
         for session, request_seq, command in origins:
             account = command.account
             if session is _GATEWAY_ITSELF and (

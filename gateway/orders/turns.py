@@ -95,7 +95,7 @@ class Turns:
         its share. The caller reports those that became commands with `passed`."""
         if self.waiting or not self._in_flight.is_open:
             return False
-        self._settle()
+        self.settle()
         if len(self._in_flight) + count > IN_FLIGHT_MOST:
             return False
         return self._active(account).in_flight + count <= self._share_most()
@@ -125,7 +125,7 @@ class Turns:
         The caller adds each to the commands in flight before it takes the next. Costs
         O(`VISITS_A_ROUND`) where every account has to wait.
         """
-        self._settle()
+        self.settle()
         in_flight, first, queues = self._in_flight, self._first, self._queues
         left, visits = REQUESTS_A_ROUND, min(len(self), VISITS_A_ROUND)
         most = self._share_most()
@@ -152,10 +152,17 @@ class Turns:
             visits = min(len(self), VISITS_A_ROUND)
         self.has_work = left <= 0 and bool(first or queues)
 
-    def _settle(self) -> None:
-        """Count the commands answered by now as no longer in flight."""
-        oldest = self._in_flight.oldest()
-        sent = self._sent
+    def settle(self) -> None:
+        """Count the commands that were answered, given up or withdrawn by now as no longer in
+        flight. The caller does it before the numbers of withdrawn ones are given again."""
+        in_flight, sent = self._in_flight, self._sent
+        while sent and sent[-1][0] > in_flight.number:
+            last, share, count = sent.pop()
+            withdrawn = min(count, last - in_flight.number)
+            share.in_flight -= withdrawn
+            if withdrawn < count:
+                sent.append((in_flight.number, share, count - withdrawn))
+        oldest = in_flight.oldest()
         while sent and sent[0][0] < oldest:
             _, share, count = sent.popleft()
             share.in_flight -= count

@@ -4,6 +4,7 @@ from crossbook.common.messages.entry import Ack, Logon, New, Ping, Pong, Reject,
 from crossbook.common.types import RejectReason
 from tests.gateway.orders.test_desk import ANN, sell
 from tests.worlds.desk_world import DeskWorld
+from tests.worlds.link_world import SECOND_STEPS, answers, order, ready, reasons
 
 
 def crowded() -> tuple[DeskWorld, int]:
@@ -81,3 +82,21 @@ def test_waiting_requests_go_on_after_the_matcher_was_in_doubt() -> None:
     assert not world.desk.commands_waiting
     refused = [each for each in world.replies(ANN) if isinstance(each, Reject)]
     assert refused == []
+
+
+def test_a_crowd_that_the_matcher_did_not_accept_holds_up_nobody_when_it_is_back() -> None:
+    world, token = ready()
+    # Before the matcher is gone there are enough in flight that accounts take turns.
+    world.send(ANN, token, *(order(number) for number in range(2, 402)))
+    world.deliver()
+    matcher = world.kill_matcher()
+    for first in range(1_000, 3_000, 500):
+        world.send(ANN, token, *(order(number) for number in range(first, first + 500)))
+        world.step()
+    world.matcher = matcher
+    world.send(ANN, token, *(order(number) for number in range(5_000, 5_500)))
+    world.step(10 * SECOND_STEPS)
+    assert world.desk.commands_waiting == 0
+    replies = answers(world)
+    assert len(replies) == 400 + 4 * 500 + 500
+    assert set(reasons(replies)) == {0, RejectReason.BUSY}

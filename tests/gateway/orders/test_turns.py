@@ -168,3 +168,29 @@ def test_a_closed_table_lets_nothing_through_and_loses_nothing() -> None:
     assert not world.turns.has_work
     world.in_flight.resume()
     assert world.take() == [(1, 10)]
+
+
+def test_commands_that_were_not_sent_leave_the_share_of_their_account() -> None:
+    world = World()
+    world.add(1, 2_000)
+    for _ in range(3):
+        world.take()
+    sent = world.in_flight.all()
+    world.in_flight.withdraw(sent[100:])
+    world.turns.settle()
+    most = max(SHARE_LEAST, 100 + 50)
+    assert sum(count for _, count in world.take()) == most - 100
+    world.in_flight.withdraw(world.in_flight.all())
+    assert sum(count for _, count in world.take()) == SHARE_LEAST
+
+
+def test_numbers_given_again_count_for_the_account_that_has_them_now() -> None:
+    world = World()
+    world.add(1, SHARE_LEAST)
+    world.take()
+    world.in_flight.withdraw(world.in_flight.all())
+    world.turns.settle()
+    world.add(2, SHARE_LEAST)
+    world.take()
+    assert world.turns.lets_pass(1, SHARE_LEAST)
+    assert not world.turns.lets_pass(2, 1)
