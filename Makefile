@@ -22,7 +22,7 @@ CHART = $(call PINNED,page) || \
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-shards demo compiled pure test test-newest test-compiled test-slow \
-	test-simulation test-crash test-mutation lint format lock docs dist bench bench-core bench-pipeline bench-growth clean
+	test-abuse test-simulation test-crash test-mutation lint format lock docs dist bench bench-core bench-pipeline bench-growth clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ test-slow: $(DEVELOPMENT) ## run the long suites
 
 test-crash: $(DEVELOPMENT) ## kill processes some hundreds of times and check what came of it
 	@$(BIN)/python -m pytest -m slow -s tests/crash $(ARGS)
+
+test-abuse: $(DEVELOPMENT) ## attack a trading exchange in every known way at once; SIEGE_S=60 SIEGE_BY=orders
+	@$(BIN)/python -m pytest -m slow -s tests/abuse $(ARGS)
 
 test-simulation: $(DEVELOPMENT) ## simulate all parts on one thread; ARGS="--seed 1 --runs 1000"
 	@$(BIN)/python -m tests.simulation $(or $(ARGS),--runs 200)

@@ -6,6 +6,7 @@ and rests turn by turn. The figure is the others' p99 while it goes to that whil
 """
 
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -101,13 +102,25 @@ class Probed(Struct, frozen=True):
 
 
 class Flood:
-    """A flooder that goes and rests by plan, in a thread of its own."""
+    """Flooders that go and rest together by plan, in a thread of its own. Those of `beside` go
+    while the others rest."""
 
-    def __init__(self, kind: str, target: Target, plan: FairnessPlan) -> None:
+    def __init__(
+        self,
+        kinds: Sequence[str],
+        target: Target,
+        plan: FairnessPlan,
+        beside: Sequence[str] = (),
+        nice: int = 0,
+    ) -> None:
         self._plan = plan
-        self._process = _started(
-            "bench.flooder", kind, target.orders, target.snapshots, str(target.http_port)
-        )
+        where = (target.orders, target.snapshots, str(target.http_port), target.source)
+        self._going = {
+            state: [_started("bench.flooder", kind, *where) for kind in named]
+            for state, named in ((FLOOD, kinds), (REST, beside))
+        }
+        for each in (*self._going[FLOOD], *self._going[REST]):
+            os.setpriority(os.PRIO_PROCESS, each.pid, nice)
         self._quit = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.spans: list[tuple[int, int, str]] = []
@@ -120,9 +133,12 @@ class Flood:
     def __exit__(self, *_: object) -> None:
         self._quit.set()
         self._thread.join()
-        with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
-            self.flooded = int(self._process.communicate(timeout=20)[0] or 0)
-        self._process.kill()
+        for state, processes in self._going.items():
+            for each in processes:
+                with contextlib.suppress(subprocess.TimeoutExpired, ValueError):
+                    sent = int(each.communicate(timeout=20)[0] or 0)
+                    self.flooded += sent if state == FLOOD else 0
+                each.kill()
 
     def state_of(self, moment_ns: int) -> str:
         """What the flooder did at a moment; empty where that is not counted."""
@@ -135,10 +151,11 @@ class Flood:
         plan = self._plan
         for turn in range(2 * plan.turns):
             state = FLOOD if turn % 2 else REST
-            line = b"go\n" if state == FLOOD else b"rest\n"
-            assert self._process.stdin is not None, "started with a pipe"
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
+            for each, processes in self._going.items():
+                for process in processes:
+                    assert process.stdin is not None, "started with a pipe"
+                    process.stdin.write(b"go\n" if each == state else b"rest\n")
+                    process.stdin.flush()
             if self._quit.wait(plan.settle_s):
                 return
             begin_ns = time.monotonic_ns()
@@ -170,7 +187,7 @@ def _measured(kind: str, plan: FairnessPlan) -> FloodResult:
                 "bench.prober", target.orders, target.snapshots, str(target.http_port)
             )
             try:
-                with Flood(kind, target, plan) as flood:
+                with Flood([kind], target, plan) as flood:
                     outcome = generator.run()
                 probed = msgspec.msgpack.decode(prober.communicate(timeout=30)[0], type=Probed)
             finally:
@@ -182,11 +199,12 @@ def _measured(kind: str, plan: FairnessPlan) -> FloodResult:
         flood.flooded,
         outcome.unanswered,
         outcome.rejects,
-        [_compared(name, flood, requests) for name, requests in by_kind.items()],
+        [compared(name, flood, requests) for name, requests in by_kind.items()],
     )
 
 
-def _compared(kind: str, flood: Flood, requests: Sequence[tuple[int, int]]) -> Latencies:
+def compared(kind: str, flood: Flood, requests: Sequence[tuple[int, int]]) -> Latencies:
+    """The latencies of one kind of request, (moment sent, nanoseconds), by what the flood did."""
     found: dict[str, array[int]] = {REST: array("q"), FLOOD: array("q")}
     failed = 0
     for moment_ns, latency_ns in requests:

@@ -16,6 +16,7 @@ import msgspec
 import zmq
 from msgspec import Struct
 
+from bench import hostile
 from crossbook.common.messages import codec, entry, feed
 from crossbook.common.process import sockets
 from crossbook.common.types import Side, TimeInForce
@@ -39,11 +40,16 @@ _REST_S: Final = 0.02
 
 
 class Target(Struct, frozen=True):
-    """Where the exchange is."""
+    """Where the exchange is, and the loopback address that connections to it come from."""
 
     orders: str
     snapshots: str
     http_port: int
+    source: str = "127.0.0.1"
+
+    def from_source(self, address: str) -> str:
+        """An address as ZeroMQ takes it, with the source in front."""
+        return address.replace("tcp://", f"tcp://{self.source}:0;")
 
 
 class Session:
@@ -97,7 +103,8 @@ class Flooder:
         return step
 
     def _session(self, account: int = ACCOUNT) -> Session:
-        return Session(self._context, self._target.orders, account)
+        target = self._target
+        return Session(self._context, target.from_source(target.orders), account)
 
     def _orders(self) -> Callable[[], None]:
         """Frames of a thousand orders that trade with nobody, many unanswered at any time."""
@@ -177,7 +184,9 @@ class Flooder:
 
     def _snapshots(self) -> Callable[[], None]:
         """Requests for the snapshot of a book."""
-        dealer = sockets.snapshots_dealer(self._context, self._target.snapshots)
+        target = self._target
+        address = target.from_source(target.snapshots)
+        dealer = sockets.snapshots_dealer(self._context, address)
         request = codec.encode(feed.SnapshotRequest(1, SYMBOL))
         waiting = [0]
 
@@ -204,12 +213,18 @@ class Flooder:
 
         def step() -> None:
             readable, writable, _ = select.select(made, made, [], 0.001)
-            for each in writable:
-                with contextlib.suppress(BlockingIOError):
-                    self.sent += each.send(request) == len(request)
-            for each in readable:
-                with contextlib.suppress(BlockingIOError):
-                    each.recv(1 << 20)
+            for each in {*writable, *readable}:
+                try:
+                    if each in writable:
+                        self.sent += each.send(request) == len(request)
+                    if each in readable:
+                        each.recv(1 << 20)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    # It was cut off.
+                    made.remove(each)
+                    made.append(self._connected())
 
         return step
 
@@ -218,6 +233,43 @@ class Flooder:
         self._kept.append([self._connected() for _ in range(IDLE)])
         self._kept.append([self._session(ACCOUNT + n) for n in range(IDLE_SESSIONS)])
         return lambda: time.sleep(_REST_S)
+
+    def _endless_messages(self) -> Callable[[], None]:
+        target = self._target
+        return self._counted(
+            hostile.endless_messages(target.source, target.orders, target.snapshots)
+        )
+
+    def _unread_answers(self) -> Callable[[], None]:
+        target = self._target
+        return self._counted(hostile.unread_answers(target.source, target.http_port, ACCOUNT))
+
+    def _unread_resends(self) -> Callable[[], None]:
+        target = self._target
+        address = target.from_source(target.snapshots)
+        return self._counted(hostile.unread_resends(self._context, address, SYMBOL))
+
+    def _icebergs(self) -> Callable[[], None]:
+        """Orders that have to be compared with every slice of many icebergs."""
+        rest, walk = hostile.icebergs(SYMBOL)
+        self._session().send(codec.encode(rest))
+        session, frame = self._session(ACCOUNT + 1), codec.encode(walk)
+
+        def step() -> int:
+            session.socket.poll(1)
+            session.drain()
+            return len(walk) if session.send(frame) else 0
+
+        return self._counted(step)
+
+    def _counted(self, step: Callable[[], int]) -> Callable[[], None]:
+        def counted() -> None:
+            sent = step()
+            self.sent += sent
+            if not sent:
+                time.sleep(0.001)
+
+        return counted
 
     def _nothing(self) -> Callable[[], None]:
         """Only the processor time of a client that is busy with itself."""
@@ -230,7 +282,10 @@ class Flooder:
         return step
 
     def _connected(self) -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", self._target.http_port), timeout=5)
+        target = self._target
+        made = socket.create_connection(
+            ("127.0.0.1", target.http_port), 5, source_address=(target.source, 0)
+        )
         made.setblocking(False)
         return made
 
@@ -243,9 +298,9 @@ def _is_answer(reply: msgspec.Raw) -> bool:
     return bytes(reply)[1] in (102, 103)
 
 
-def main(kind: str, orders: str, snapshots: str, http_port: str) -> None:
+def main(kind: str, orders: str, snapshots: str, http_port: str, source: str) -> None:
     """Flood by the lines of the input; print the number of requests sent at the end."""
-    flooder = Flooder(Target(orders, snapshots, int(http_port)))
+    flooder = Flooder(Target(orders, snapshots, int(http_port), source))
     step = flooder.prepared(kind)
     print("ready", flush=True)
     going = False
