@@ -139,3 +139,35 @@ def test_one_address_has_a_part_of_the_places() -> None:
                 assert await read(again) >= len(LARGE)
 
     run(main())
+
+
+def test_requests_sent_ahead_of_their_answers_wait_unparsed_and_are_answered_in_order() -> None:
+    waiting: list[int] = []
+
+    async def main() -> None:
+        go_on = asyncio.Event()
+
+        async def numbered(scope: Any, receive: Any, send: Any) -> None:
+            (connection,) = server.http_connections
+            waiting.append(len(connection.pipeline))
+            await go_on.wait()
+            body = scope["path"].encode()
+            headers = [(b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+        async with serving(Limits(), numbered) as (server, _):
+            sent = [b"GET /%05d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(5_000)]
+            with await client(server, b"".join(sent[:4_000])) as made:
+                await until(lambda: len(waiting) == 1)
+                loop, found = asyncio.get_running_loop(), b""
+                go_on.set()
+                await loop.sock_sendall(made, b"".join(sent[4_000:]))
+                while not found.endswith(b"/04999"):
+                    async with asyncio.timeout(SECONDS):
+                        found += await loop.sock_recv(made, 1_000_000)
+        bodies = [part.rpartition(b"\r\n")[2][:6] for part in found.split(b"HTTP/1.1 200 OK")[1:]]
+        assert bodies == [b"/%05d" % number for number in range(5_000)]
+
+    run(main())
+    assert max(waiting) <= http_connection.FED_MAX // 18
