@@ -105,7 +105,7 @@ class Peer:
     __slots__ = (
         "acknowledged", "beats", "delivered", "descriptor", "held", "identity", "is_cut_off",
         "is_gone", "is_stalled", "looked_delivered", "name", "opened_ns", "owner", "read_ns",
-        "received", "sent", "sent_max", "unread",
+        "received", "sent", "sent_max", "short", "unread",
     )  # fmt: skip
 
     def __init__(
@@ -118,6 +118,7 @@ class Peer:
         self.identity = b""
         self.delivered = self.sent = self.acknowledged = 0
         self.held = self.unread = self.received = self.beats = self.looked_delivered = 0
+        self.short = 0
         self.sent_max = sent_max
         self.is_cut_off = self.is_gone = self.is_stalled = False
 

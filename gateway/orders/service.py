@@ -12,6 +12,7 @@ from typing import Final
 import zmq
 
 from crossbook.common.messages.codec import encode
+from crossbook.common.messages.entry import TOKEN_BYTES
 from crossbook.common.process.connections import FRAME_BYTES, Connections, Peer
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.crash_points import reached
@@ -27,6 +28,12 @@ _MORE_NOBLOCK = int(zmq.SNDMORE | zmq.NOBLOCK)
 RECEIVE_BYTES: Final = 16 * 1024
 """About how many bytes of clients' frames, some 500 orders, are received before their commands are
 sent: the matcher begins with them while the next are translated."""
+
+SHORTEST: Final = TOKEN_BYTES + 1
+"""Bytes of the shortest frame that has a request."""
+
+SHORT_MAX: Final = 1_000
+"""Most shorter frames of a connection; each is refused."""
 
 ROUNDS_MAX: Final = 8
 """Rounds of draining before the event loop gets its turn."""
@@ -183,6 +190,8 @@ class OrderService:
                 room -= len(frame)
                 peer = peers.get(identity) or connections.meet(identity, last)
                 peer.delivered += len(frame) + FRAME_BYTES
+                if len(frame) < SHORTEST:
+                    self._note_short(peer)
                 if last.more:
                     self._receive_extra_frames(clients, peer)
                     self._desk.refuse_extra_frames(identity)
@@ -202,6 +211,14 @@ class OrderService:
             peer.sent += len(frame)
             if peer.sent > peer.sent_max:
                 connections.look(peer)
+
+    def _note_short(self, peer: Peer) -> None:
+        """End a connection with very many frames that can be no request: they cost far more memory
+        than the bytes that are counted."""
+        assert self.connections is not None, "a peer without connections"
+        peer.short += 1
+        if peer.short > SHORT_MAX:
+            self.connections.end(peer, "frames")
 
     def _receive_extra_frames(self, clients: "zmq.Socket[bytes]", peer: Peer) -> None:
         """Drop the other frames of a message; a peer that sent very many is disconnected."""

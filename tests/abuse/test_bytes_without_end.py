@@ -30,6 +30,8 @@ MIB: Final = 1024 * 1024
 GROWN_MB_MAX: Final = 100.0
 """Most that a process grows under an attack; what it frees stays with it for the next one."""
 
+CUT_OFF: Final = "crossbook_gateway_peers_cut_off_total"
+
 FLOOD: Final = 200 * MIB
 """Bytes after which an attack ends that nobody ends."""
 
@@ -97,6 +99,15 @@ def test_a_message_without_end(
     with unharmed(attacked, process), connected(attacked.addresses[setting], kind) as peer:
         part = zmtp.frame(1, body) * (60_000 // (len(body) + 2))
         assert flood(peer, part) < FLOOD
+
+
+def test_frames_without_a_byte(attacked: Exchange) -> None:
+    """Each costs memory that its two bytes do not show."""
+    with unharmed(attacked, "gateway"), connected(attacked.orders, b"DEALER") as peer:
+        assert flood(peer, zmtp.frame(0, b"") * 30_000) < FLOOD
+    attacked.wait_until(
+        "it is counted", lambda: (scrape.value(attacked.api, CUT_OFF, reason="frames") or 0) > 0
+    )
 
 
 @pytest.mark.parametrize(
