@@ -86,11 +86,14 @@ def rebuild(disk: Disk, seq: int) -> tuple[Engine, Journal]:
     `JournalDamaged`, `RecoveryFailed` when the files do not lead there, and `OSError`.
     """
     _, engine, _ = sound(SnapshotStore(disk, kept=1), base_of(shard_of(seq)))
-    journal = Journal.part(disk, engine.seq + 1, seq)
+    # A process that outlived its matcher may have written the snapshot of `seq` already: the part
+    # still holds `seq`, because the incarnation and the time are those of the journal.
+    journal = Journal.part(disk, min(engine.seq + 1, seq), seq)
     for _ in replay(engine, journal, engine.seq + 1):
         pass
-    if engine.seq != seq:
-        raise RecoveryFailed(f"the journal leads to {engine.seq}, not to {seq}")
+    for last_seq in (engine.seq, journal.last_seq):
+        if last_seq != seq:
+            raise RecoveryFailed(f"the journal leads to {last_seq}, not to {seq}")
     return engine, journal
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from crossbook.common.instruments import example
+from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import Command, NewOrder
 from crossbook.common.types import Side
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.recovery import snapshot_process
-from crossbook.matcher.recovery.recovery import recover
+from crossbook.matcher.recovery.recovery import RecoveryFailed, recover
 from crossbook.matcher.recovery.snapshot import capture
 from crossbook.matcher.recovery.snapshot_process import SnapshotProcess, rebuild
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
@@ -33,9 +34,12 @@ EVERY = 500
 class Running:
     """A matcher without sockets on a real directory."""
 
-    def __init__(self, directory: Path, keep_segments: int) -> None:
+    def __init__(
+        self, directory: Path, keep_segments: int, instrument: Instrument | None = None
+    ) -> None:
         self.disk = FileDisk(directory)
-        recovered = recover(self.disk, [example()], 77, SEGMENT, "never", snapshots_kept=2)
+        instruments = [instrument or example()]
+        recovered = recover(self.disk, instruments, 77, SEGMENT, "never", snapshots_kept=2)
         self.engine, self.journal = recovered.engine, recovered.journal
         self.sequencer = Sequencer(self.engine, self.journal, EventResendBuffer(1))
         self.store = SnapshotStore(self.disk, 2)
@@ -111,6 +115,32 @@ def test_only_segments_behind_the_last_snapshot_are_read(tmp_path: Path) -> None
         (tmp_path / name).write_bytes(b"no journal")
     assert capture(rebuild(running.disk, running.engine.seq)[0]) == capture(running.engine)
     running.stop()
+
+
+def test_a_snapshot_that_is_there_already_is_written_as_it_was(tmp_path: Path) -> None:
+    running = Running(tmp_path, keep_segments=0)
+    running.work(EVERY)
+    (name,) = running.store.names()
+    written = running.disk.read(name)
+    running.stop()
+    # Other fees begin a segment: no later one holds the number of the snapshot.
+    running = Running(tmp_path, 0, replace(example(), maker_fee_rate=900))
+    running.work(50)
+    assert running.journal.segment_names[-1].startswith(f"{EVERY + 1:020d}")
+    engine, journal = rebuild(running.disk, EVERY)
+    running.store.save(engine, journal.incarnation, journal.last_time_ns)
+    assert running.disk.read(name) == written
+    running.stop()
+
+
+def test_a_snapshot_whose_journal_is_missing_is_not_written_again(tmp_path: Path) -> None:
+    running = Running(tmp_path, keep_segments=0)
+    running.work(EVERY)
+    for segment in running.journal.segment_names:
+        (tmp_path / segment).unlink()
+    with pytest.raises(RecoveryFailed, match=f"leads to 0, not to {EVERY}"):
+        rebuild(running.disk, EVERY)
+    running.disk.close()
 
 
 def test_a_snapshot_that_cannot_be_made_is_logged_and_the_matcher_works_on(
