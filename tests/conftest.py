@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -37,12 +38,22 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Part the tests for workers that run side by side: a file, with its fixtures, is of one."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        group = "exchanges" if item.path.parent.name in ONE_AFTER_ANOTHER else file
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Part the tests for workers that run side by side: a file, with its fixtures, is of one.
+
+    The marks of xdist 3.8 part nothing: pytest 9.2 takes no name of a test from them.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = PurePosixPath(nodeid.partition("::")[0])
+            return "exchanges" if file.parent.name in ONE_AFTER_ANOTHER else str(file)
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
