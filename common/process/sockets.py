@@ -67,6 +67,7 @@ _HANDSHAKE_FAILED: Final = (
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 )
 _MONITOR: Final = "inproc://handshake"
+_NO_KEYS: Final = "it uses no keys, and this client does"
 
 FEED_QUEUE: Final = 10_000
 """Messages of the feed that wait for one subscriber."""
@@ -269,11 +270,8 @@ def admin_dealer(context: Any, address: str, keyring: Keyring | None = None) -> 
 
 def faults_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The socket of a process for its fault rules; binds. Its address follows from `DATA_DIR`."""
-    return _bind(
-        _socket(context, zmq.ROUTER, _INTERNAL, _LAST_MESSAGES, {zmq.ROUTER_MANDATORY: 1}),
-        address,
-        "DATA_DIR",
-    )
+    made = _socket(context, zmq.ROUTER, _INTERNAL, _LAST_MESSAGES, {zmq.ROUTER_MANDATORY: 1})
+    return _bind(made, address, "DATA_DIR")
 
 
 def faults_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
@@ -317,8 +315,7 @@ def feed_sub(context: Any, address: str, keyring: Keyring | None = None) -> "zmq
     the 1,001st is lost silently. Without heartbeats the end of the connection behind a full queue
     harms nothing; the feed has its own.
     """
-    queue = {zmq.RCVHWM: 100_000, zmq.SNDHWM: 0}
-    made = _socket(context, zmq.SUB, _INTERNAL, _QUIET, queue)
+    made = _socket(context, zmq.SUB, _INTERNAL, _QUIET, {zmq.RCVHWM: 100_000, zmq.SNDHWM: 0})
     return _connect(made, address, keyring, Realm.FEED)
 
 
@@ -429,7 +426,24 @@ def handshake_fault(
     """Why a ROUTER socket of the exchange refuses handshakes with these keys; empty where it
     accepts them, or nothing listens there.
 
-    For the errors of clients: ZeroMQ itself is silent about it. Opens a connection of its own.
+    For the errors of clients: ZeroMQ itself is silent about it. Opens connections of its own.
+    """
+    event, value = _handshake_end(address, realm, keyring, timeout_ms)
+    uses_keys = is_covered(keyring, realm, address)
+    # Which end of two with different mechanisms is first to close, and so the detail, is chance.
+    if uses_keys and event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        without_keys, _ = _handshake_end(address, realm, None, timeout_ms)
+        if without_keys == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            return _NO_KEYS
+    return _handshake_text(event, value, uses_keys) if event else ""
+
+
+def _handshake_end(
+    address: str, realm: Realm, keyring: Keyring | None, timeout_ms: int
+) -> tuple[int, int]:
+    """ZeroMQ's event and its value at the end of a handshake; zeros where there is none.
+
+    A connection that ends too soon for more detail is tried again by ZeroMQ.
     """
     with zmq.Context() as context:
         made, monitor = _socket(context, zmq.DEALER, _CLIENT), context.socket(zmq.PAIR)
@@ -437,26 +451,22 @@ def handshake_fault(
             made.monitor(_MONITOR, zmq.EVENT_HANDSHAKE_SUCCEEDED | _HANDSHAKE_FAILED)
             monitor.connect(_MONITOR)
             _connect(made, address, keyring, realm)
-            uses_keys = is_covered(keyring, realm, address)
-            text = ""
+            end = 0, 0
             for _ in range(HANDSHAKES_MAX):
                 if not monitor.poll(timeout_ms):
                     break
-                event = parse_monitor_message(monitor.recv_multipart())
-                text = _handshake_text(event["event"], event["value"], uses_keys)
-                if event["event"] != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+                message = parse_monitor_message(monitor.recv_multipart())
+                end = message["event"], message["value"]
+                if end[0] != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
                     break
-            return text
+            return end
         finally:
             monitor.close(0)
             made.close(0)
 
 
 def _handshake_text(event: int, value: int, uses_keys: bool) -> str:
-    """What an event of a handshake means to a client, by what it proved.
-
-    A connection that ends too soon for more detail is tried again by ZeroMQ.
-    """
+    """What an event of a handshake means to a client, by what it proved."""
     if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
         return ""
     if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
@@ -465,7 +475,7 @@ def _handshake_text(event: int, value: int, uses_keys: bool) -> str:
     if not uses_keys:
         return "it admits only clients with a key, and this one has none (CLIENT_KEY_FILE)"
     if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL and is_other:
-        return "it uses no keys, and this client does"
+        return _NO_KEYS
     return "its key is not the one named server in this client's key file, or it is still starting"
 
 
