@@ -27,6 +27,11 @@ SETTINGS: Final[dict[str, Any]] = {
 MEMORY_MB_MAX: Final = 80.0
 """Most that a process may grow besides its open orders."""
 
+WAITING_MB_MAX: Final = 3 * 32.0
+"""Most that the gateway may grow besides, where the machine is slower than when the rate was
+measured: 32 MiB of frames may wait in ZeroMQ (docs/decisions/0037), and take up to three times
+their bytes, because a message holds the buffer it was received into."""
+
 ORDER_BYTES_MAX: Final = 800
 """Of an open order. The load has its cancels refused as well, and does not repeat them: the books
 become longer, as they should."""
@@ -105,9 +110,10 @@ def overload(seconds: float) -> None:
         print(figures)
         assert answered == outcome.sent, figures
         assert refused > 0, figures
+        gateway_mb = memory.grown_mb.pop("gateway")
         allowed_mb = MEMORY_MB_MAX + orders * ORDER_BYTES_MAX / 2**20
         assert max(memory.grown_mb.values()) < allowed_mb, figures
-        assert memory.grown_mb["gateway"] < MEMORY_MB_MAX, figures
+        assert gateway_mb < MEMORY_MB_MAX + WAITING_MB_MAX, figures
         assert round_trip.p99_us / 1e3 < P99_MS_MAX, figures
 
 
