@@ -89,8 +89,6 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     if not 0 <= given.from_seq <= given.to_seq:
         parser.error(f"--from {given.from_seq} is not within 0 to {given.to_seq} (--to)")
-    # A reader that closes the pipe early (`| head`) ends the program without a traceback.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         disk = FileDisk(given.directory, read_only=True)
         if given.digest:
@@ -112,4 +110,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # A reader that closes the pipe early (`| head`) ends the program without a traceback. `main`
+    # leaves the signals of its process alone: with this one, any lost connection would end it.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

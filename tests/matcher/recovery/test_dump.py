@@ -1,6 +1,11 @@
-"""The printed journal names who requested each act, and shows no secret of an API key."""
+"""The printed journal names who requested each act, shows no secret of an API key, and ends where
+its reader does."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +76,20 @@ def test_no_secret_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) 
         for shown in (secret.decode(), secret.hex(), json.dumps(encode(secret).hex())):
             assert shown not in text
         assert secret[:10].decode() not in text
+
+
+def test_a_reader_that_leaves_ends_the_program_without_a_word(folder: Path) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-m", dump.__spec__.name, str(folder)]
+    with open(theirs, "wb") as closed:
+        ended = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGPIPE, b"")
+
+
+def test_the_signals_of_the_process_stay_as_they_are(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGPIPE)
+    assert printed(folder, capsys)
+    assert signal.getsignal(signal.SIGPIPE) == before == signal.SIG_IGN
