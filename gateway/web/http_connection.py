@@ -63,8 +63,9 @@ class HttpConnection(HttpToolsProtocol):
         self._crowd = crowd
         self.owner = ""
         self._body_bytes = self._unread = 0
-        # Received, and not parsed while requests wait for the answer to an earlier one.
+        # Received, and from `_fed` on not parsed while requests wait for an earlier answer.
         self._rest = b""
+        self._fed = 0
         self._read_timer: asyncio.TimerHandle | None = None
         self._size = 0
         self._head_is_complete = False
@@ -88,13 +89,14 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self._rest = b""
+        self._forget_rest()
         self._leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what a client sent, as far as no complete request waits for another."""
-        self._rest += data
+        self._rest = self._rest[self._fed :] + data
+        self._fed = 0
         self._feed()
 
     def on_response_complete(self) -> None:
@@ -162,7 +164,7 @@ class HttpConnection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse a malformed request. An earlier request that waits for its answer gets that first,
         and nothing follows it on this connection."""
-        self._rest = b""
+        self._forget_rest()
         serving = self._serving
         if (
             serving is not None
@@ -179,8 +181,16 @@ class HttpConnection(HttpToolsProtocol):
 
     def _feed(self) -> None:
         while self._rest and not self.pipeline and not self.transport.is_closing():
-            part, self._rest = self._rest[:FED_MAX], self._rest[FED_MAX:]
+            begin = self._fed
+            self._fed += FED_MAX
+            part = self._rest[begin : self._fed]
+            if self._fed >= len(self._rest):
+                self._forget_rest()
             super().data_received(part)
+
+    def _forget_rest(self) -> None:
+        self._rest = b""
+        self._fed = 0
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._serving = cycle
@@ -212,7 +222,7 @@ class HttpConnection(HttpToolsProtocol):
             self._reason = "a handshake has no body here; send none"
             self.send_400_response("")
             return
-        self._rest = b""
+        self._forget_rest()
         self._leave()
         super().handle_websocket_upgrade()
 
