@@ -29,15 +29,14 @@ class Wake:
         os.close(self._target)
 
 
-class StopSignals:
+class StopSignals(Wake):
     """SIGINT and SIGTERM call `stop` in the main thread, and make `descriptor` readable.
 
     Made by the main thread. From `close` on a signal calls `stop` and wakes nothing.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
-        self.descriptor, self._target = os.pipe()
-        os.set_blocking(self._target, False)
+        super().__init__()
         signal.set_wakeup_fd(self._target, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop())
@@ -45,5 +44,4 @@ class StopSignals:
     def close(self) -> None:
         """Close the descriptor; no poll may have it any more."""
         signal.set_wakeup_fd(-1)
-        os.close(self.descriptor)
-        os.close(self._target)
+        super().close()

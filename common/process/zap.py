@@ -23,9 +23,7 @@ from crossbook.common.process import sockets
 from crossbook.common.process.clock import Clock
 from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.log import logger
-
-SLEEP_MS: Final = 100
-"""Longest sleep: bounds the delay of a stop."""
+from crossbook.common.process.waking import Wake
 
 LOOK_MS: Final = 20
 """Time between two looks at the peers that wait for keys that are not loaded yet."""
@@ -91,6 +89,7 @@ class ZapHandler:
         self._clock = clock
         self._socket = sockets.zap_handler(context)
         self._stopping = False
+        self._wake = Wake()
         self._logged_ns = 0
         self._waiting: list[list[bytes]] = []
         self.admitted = 0
@@ -102,15 +101,21 @@ class ZapHandler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer no more; returns within `SLEEP_MS`."""
+        """Answer no more."""
         self._stopping = True
+        self._wake.set()
         self._thread.join()
+        self._wake.close()
         self._socket.close()
 
     def _run(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._wake.descriptor, zmq.POLLIN)
         look_ns = 0
         while not self._stopping:
-            if self._socket.poll(LOOK_MS if self._waiting else SLEEP_MS):
+            ready = dict(poller.poll(LOOK_MS if self._waiting else None))
+            if self._socket in ready:
                 self._answer(self._socket.recv_multipart(_NOBLOCK))
             now_ns = self._clock.monotonic_ns()
             if self._waiting and now_ns >= look_ns:
