@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from crossbook.common.times import DAY_NS, time_text
-from crossbook.common.types import MAX_INT
+from crossbook.common.types import MAX_ACCOUNT, MAX_INT
 
 KEY_ID_MAX: Final = 32
 """Longest id of a key, in characters: letters, digits, `-` and `_`."""
@@ -37,9 +37,6 @@ KEYS_WITHOUT_ACCOUNT_MAX: Final = 200
 
 OVERLAP_MAX_NS: Final = 30 * DAY_NS
 """Longest time that the material before a rotation still counts."""
-
-ACCOUNT_MAX: Final = 2**31 - 1
-"""Largest account number."""
 
 SECRET_MIN: Final = 32
 """Shortest HMAC secret, in characters."""
@@ -231,8 +228,8 @@ def key_faults(key: Key) -> Iterator[tuple[str, str]]:
         yield "material", fault
     if not 0 < int(key.scopes) < 2 * Scope.ADMIN:
         yield "scopes", f"{int(key.scopes)} is no set of scopes"
-    elif not 0 <= key.account <= ACCOUNT_MAX:
-        yield "account", f"{key.account} is not within 0 to {ACCOUNT_MAX}"
+    elif not 0 <= key.account <= MAX_ACCOUNT:
+        yield "account", f"{key.account} is not within 0 to {MAX_ACCOUNT}"
     elif not key.account and key.scopes != Scope.ADMIN:
         yield "account", f"a key of scope {scope_text(key.scopes)} needs an account"
     if len(key.addresses) > ADDRESSES_MAX:

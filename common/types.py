@@ -12,6 +12,9 @@ from typing import Final
 MAX_INT: Final = 2**63 - 1
 """Largest integer on any wire: what a signed 64-bit client can hold."""
 
+MAX_ACCOUNT: Final = 2**31 - 1
+"""Largest account number."""
+
 MAX_CLIENT_ORDER_ID: Final = 36
 """Longest client order id, in characters; the limit Binance documents for newClientOrderId."""
 

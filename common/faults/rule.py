@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, cast
 
 from msgspec import Meta, Struct
 
-from crossbook.common.types import MAX_INT, MAX_SYMBOL
+from crossbook.common.types import MAX_ACCOUNT, MAX_INT, MAX_SYMBOL
 
 TIMES_MAX: Final = 1_000_000
 """Largest `next` and `every`."""
@@ -24,7 +24,7 @@ PATH_MAX: Final = 200
 Process = Literal["gateway", "matcher", "publisher", "recorder"]
 """A process that applies faults."""
 
-Account = Annotated[int, Meta(ge=1, le=2**31 - 1, description="only this account")]
+Account = Annotated[int, Meta(ge=1, le=MAX_ACCOUNT, description="only this account")]
 Symbol = Annotated[
     str, Meta(min_length=1, max_length=MAX_SYMBOL, description="only this instrument")
 ]

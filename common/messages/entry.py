@@ -15,14 +15,14 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct, field
 
 from crossbook.common.instruments import Instrument
-from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
+from crossbook.common.types import MAX_ACCOUNT, MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
 
 TOKEN_BYTES = 8
 """Length of the session token in front of every client frame."""
 
 _Seq = Annotated[int, Meta(ge=0, le=MAX_INT)]
 _Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
-_Account = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+_Account = Annotated[int, Meta(ge=1, le=MAX_ACCOUNT)]
 _Symbol = Annotated[str, Meta(max_length=MAX_SYMBOL)]
 _ClientOrderId = Annotated[str, Meta(max_length=MAX_CLIENT_ORDER_ID)]
 _Number = Annotated[int, Meta(ge=0, le=MAX_INT)] | Annotated[str, Meta(max_length=40)]

@@ -43,7 +43,7 @@ from crossbook.common.rules import (
     Rules,
 )
 from crossbook.common.times import DAY_NS
-from crossbook.common.types import MAX_CLIENT_ORDER_ID, RejectReason, Side
+from crossbook.common.types import MAX_ACCOUNT, MAX_CLIENT_ORDER_ID, RejectReason, Side
 
 _PERCENT_DECIMALS: Final = 4
 _DECIMALS: Final = {"base_decimals": "base", "quote_decimals": "quote"}
@@ -270,7 +270,7 @@ def _act_text(reason: int, field: str, command: Command) -> str:
         return ""
     if isinstance(command, AdjustBalance):
         if field == "account":
-            return f"{command.account} is not within 0 to {2**31 - 1}"
+            return f"{command.account} is not within 0 to {MAX_ACCOUNT}"
         return (
             f"a deposit may bring an account to {BALANCE_MAX} of the smallest unit of "
             f"{command.asset}, and {command.amount} more would exceed that"

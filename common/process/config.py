@@ -28,6 +28,7 @@ from crossbook.common.process.scheduling import Scheduling
 from crossbook.common.rules import Rules, load_rules
 from crossbook.common.shards import SHARDS_MAX
 from crossbook.common.times import parse_time
+from crossbook.common.types import MAX_ACCOUNT
 
 Role = Literal["orders", "api", "streams"]
 """Interfaces of a gateway process: ZeroMQ order entry, REST and /ws/orders, market-data streams."""
@@ -111,7 +112,7 @@ class Settings(BaseSettings):
     client_key_file: str = "off"
     feed_access: Literal["public", "keyed"] = "public"
     gateway_id: int = Field(default=1, ge=1, le=32_767)
-    account: int = Field(default=1, ge=1, le=2**31 - 1)
+    account: int = Field(default=1, ge=1, le=MAX_ACCOUNT)
 
     matcher_commands: str = "ipc://{DATA_DIR}/commands.sock"
     matcher_events: str = "ipc://{DATA_DIR}/events.sock"

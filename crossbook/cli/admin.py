@@ -41,7 +41,7 @@ from crossbook.common.messages.events import (
 )
 from crossbook.common.rules import FEE_ACCOUNT
 from crossbook.common.times import time_text
-from crossbook.common.types import InstrumentState, Side
+from crossbook.common.types import MAX_ACCOUNT, InstrumentState, Side
 
 _PERCENT_DECIMALS: Final = 4
 _OPEN: Final = InstrumentState.OPEN.name.lower()
@@ -56,12 +56,12 @@ app = typer.Typer(
 AmountArgument = Annotated[str, typer.Argument(metavar="AMOUNT", help="Decimal, of the asset.")]
 AssetArgument = Annotated[str, typer.Argument(metavar="ASSET", help="Such as USDT.")]
 AccountArgument = Annotated[
-    int, typer.Argument(metavar="ACCOUNT", min=0, max=2**31 - 1, help="0 is the venue's own.")
+    int, typer.Argument(metavar="ACCOUNT", min=0, max=MAX_ACCOUNT, help="0 is the venue's own.")
 ]
 OfAccountOption = Annotated[
     int | None,
     typer.Option(
-        "--of", metavar="ACCOUNT", min=1, max=2**31 - 1, show_default=False,
+        "--of", metavar="ACCOUNT", min=1, max=MAX_ACCOUNT, show_default=False,
         help="One account only.",
     ),
 ]  # fmt: skip

@@ -9,13 +9,14 @@ import typer
 from crossbook.common.errors import ConfigError
 from crossbook.common.process.address import at_home, check_address
 from crossbook.common.process.config import Settings, load_settings, names_found
+from crossbook.common.types import MAX_ACCOUNT
 
 _PANEL: Final = "Connection"
 
 AccountOption = Annotated[
     int | None,
     typer.Option(
-        "--account", "-a", min=1, max=2**31 - 1, show_default=False, rich_help_panel=_PANEL,
+        "--account", "-a", min=1, max=MAX_ACCOUNT, show_default=False, rich_help_panel=_PANEL,
         help="Account to act for (setting ACCOUNT, 1 by default).",
     ),
 ]  # fmt: skip

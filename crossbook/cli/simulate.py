@@ -22,6 +22,7 @@ from crossbook.cli.agents import (
 from crossbook.cli.console import CommandError, ExitStatus, Output
 from crossbook.cli.options import GatewayOption, JsonOption, client_settings
 from crossbook.client.exchange_clock import ExchangeClock
+from crossbook.common.types import MAX_ACCOUNT
 from crossbook.simulator.display import facts, line, table
 from crossbook.simulator.flow import AgentFlow
 from crossbook.simulator.population import AGENTS_MOST, BUILT_IN, CHOSEN_MOST, AgentChoice, Values
@@ -87,7 +88,7 @@ DurationOption = Annotated[
 FirstAccountOption = Annotated[
     int,
     typer.Option(
-        "--first-account", min=1, max=2**31 - 1 - AGENTS_MOST - CHOSEN_MOST,
+        "--first-account", min=1, max=MAX_ACCOUNT - AGENTS_MOST - CHOSEN_MOST,
         help="Account of the first agent; the others use the next ones.",
     ),
 ]  # fmt: skip

@@ -8,9 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from crossbook.common.types import MAX_ACCOUNT
 from crossbook.gateway.problem import malformed
-
-ACCOUNT_MAX: Final = 2**31 - 1
 
 HEADER: Final = "X-Account"
 
@@ -23,9 +22,9 @@ def account_number(text: str, field: str) -> int:
     >>> account_number("7", "account")
     7
     """
-    if _NUMBER.fullmatch(text) is None or int(text) > ACCOUNT_MAX:
+    if _NUMBER.fullmatch(text) is None or int(text) > MAX_ACCOUNT:
         reason = (
-            f"{text[:20]!r} is not an account, a number from 1 to {ACCOUNT_MAX} in plain digits"
+            f"{text[:20]!r} is not an account, a number from 1 to {MAX_ACCOUNT} in plain digits"
         )
         raise malformed(field, reason)
     return int(text)

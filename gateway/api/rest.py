@@ -17,9 +17,10 @@ from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from crossbook.common.process.log import logger
+from crossbook.common.types import MAX_ACCOUNT
 from crossbook.gateway.api.bodies import explain
 from crossbook.gateway.api.docs_routes import docs_routes
-from crossbook.gateway.api.identity import ACCOUNT_MAX, HEADER
+from crossbook.gateway.api.identity import HEADER
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_route import OrderRoute, check_media_type
 from crossbook.gateway.api.page_routes import PAGE_PARAMETERS, page_routes
@@ -155,7 +156,7 @@ class _RouteChecks:
         x_account: Annotated[
             int | None,
             HeaderParameter(
-                name=HEADER, description="the account to act for", ge=1, le=ACCOUNT_MAX
+                name=HEADER, description="the account to act for", ge=1, le=MAX_ACCOUNT
             ),
         ] = None,
     ) -> int:

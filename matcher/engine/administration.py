@@ -27,7 +27,13 @@ from crossbook.common.messages.events import (
 )
 from crossbook.common.rounding import rounding_fault
 from crossbook.common.rules import FEE_ACCOUNT, INSTRUMENTS_MAX
-from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, InstrumentState, RejectReason
+from crossbook.common.types import (
+    MAX_ACCOUNT,
+    MAX_CLIENT_ORDER_ID,
+    MAX_INT,
+    InstrumentState,
+    RejectReason,
+)
 from crossbook.matcher.engine import auction
 from crossbook.matcher.engine.answers import Fault, rejected
 from crossbook.matcher.engine.book import OrderBook
@@ -283,7 +289,7 @@ def _adjustment_fault(venue: Venue, command: AdjustBalance) -> Fault | None:
     ledger = venue.ledger
     if ledger is None:
         return (_UNSUPPORTED, "account")
-    if not FEE_ACCOUNT <= command.account < 2**31:
+    if not FEE_ACCOUNT <= command.account <= MAX_ACCOUNT:
         return (RejectReason.EXCEEDS_LIMIT, "account")
     assets = {asset for known in venue.instruments for asset in (known.base, known.quote)}
     if command.asset not in assets:

@@ -22,8 +22,9 @@ from crossbook.cli.options import (
 )
 from crossbook.client.admin_client import AdminClient
 from crossbook.client.key_admin import NEVER, NewKey
-from crossbook.common.keys import ACCOUNT_MAX, Key, KeyScheme, Scope, key_facts, parse_scopes
+from crossbook.common.keys import Key, KeyScheme, Scope, key_facts, parse_scopes
 from crossbook.common.process.private import private_file
+from crossbook.common.types import MAX_ACCOUNT
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,7 +54,7 @@ KeyFileOption = Annotated[
 ActsForOption = Annotated[
     int | None,
     typer.Option(
-        "--account", "-a", metavar="ACCOUNT", min=1, max=ACCOUNT_MAX, show_default=False,
+        "--account", "-a", metavar="ACCOUNT", min=1, max=MAX_ACCOUNT, show_default=False,
         help="The account that the key acts for; a key of scope admin alone has none.",
     ),
 ]  # fmt: skip
@@ -142,7 +143,7 @@ def list_keys(
             "-a",
             metavar="ACCOUNT",
             min=0,
-            max=ACCOUNT_MAX,
+            max=MAX_ACCOUNT,
             show_default=False,
             help="Keys of this account only; 0: those without an account.",
         ),

@@ -8,7 +8,8 @@ import pytest
 import uvloop
 from hypothesis import strategies as st
 
-from crossbook.gateway.api.identity import ACCOUNT_MAX, account_number
+from crossbook.common.types import MAX_ACCOUNT
+from crossbook.gateway.api.identity import account_number
 from crossbook.gateway.problem import Problem
 from tests.gateway.http_world import HttpWorld, request
 from tests.worlds.given import given
@@ -62,7 +63,7 @@ def test_an_account_that_is_none_or_given_twice_is_refused_by_every_route(
                 assert answer.status == 400, (headers, answer)
                 if method != "HEAD":
                     assert answer.error["field"] == "X-Account"
-                    assert str(ACCOUNT_MAX) in answer.error["message"] or len(headers) == 2
+                    assert str(MAX_ACCOUNT) in answer.error["message"] or len(headers) == 2
             assert not world.engine.seq, "nothing has happened"
 
     uvloop.run(main())
@@ -73,7 +74,7 @@ def test_the_account_named_acts_however_it_is_padded(path: str) -> None:
     async def main() -> None:
         async with HttpWorld() as world:
             body = BODY if path.endswith("orders") else BATCH
-            for account in (1, 7, ACCOUNT_MAX):
+            for account in (1, 7, MAX_ACCOUNT):
                 (answer,) = await world.send(
                     request("POST", path, body, f"X-Account: \t{account} ")
                 )
@@ -161,7 +162,7 @@ def test_a_socket_acts_for_the_one_account_it_names(
     uvloop.run(main())
 
 
-@given(st.integers(1, ACCOUNT_MAX))
+@given(st.integers(1, MAX_ACCOUNT))
 def test_a_number_reads_as_itself(account: int) -> None:
     assert account_number(str(account), "x") == account
 
