@@ -28,6 +28,7 @@ from crossbook.common.process.tcp_facts import (
     peer_of,
     unread_in_kernel,
 )
+from crossbook.common.times import SECOND_NS
 
 SLICE: Final = 128
 """Connections looked at in one `check`. One costs some 4 µs."""
@@ -48,8 +49,6 @@ HEARTBEAT_BYTES: Final = 64
 
 NOTED_BYTES: Final = 4_096
 """Bytes held above which those that are still the kernel's are subtracted."""
-
-SECOND_NS: Final = 1_000_000_000
 
 STALLED_NS: Final = SECOND_NS
 """Time without an acknowledgement after which a peer that has something to read is stalled."""

@@ -14,9 +14,10 @@ from crossbook.common.keys import Scope
 from crossbook.common.signing import KEY_HEADER
 from crossbook.common.types import RejectReason
 from crossbook.gateway.auth.opened_accounts import OpenedAccounts
+from crossbook.gateway.auth.scopes import READING
 from crossbook.gateway.problem import refused
 
-_READING: Final = ("GET", "HEAD", "OPTIONS")
+_KEY_HEADER: Final = KEY_HEADER.lower().encode()
 
 NOBODY: Final = 0
 """The account of a request for public data. No account has this number."""
@@ -28,8 +29,8 @@ def key_in(headers: Iterable[tuple[bytes, bytes]]) -> str:
     >>> key_in([(b"host", b"127.0.0.1"), (b"crossbook-key", b"desk-1")])
     'desk-1'
     """
-    wanted = KEY_HEADER.lower().encode()
-    return next((value.decode("latin-1").strip() for name, value in headers if name == wanted), "")
+    found = next((value for name, value in headers if name == _KEY_HEADER), b"")
+    return found.strip(b" \t").decode("latin-1")
 
 
 class Asked(Struct, frozen=True):
@@ -98,7 +99,7 @@ class AnyAccount:
         an address with too many."""
         if account is None:
             return self._default
-        if self._opened is not None and scope["method"] not in _READING:
+        if self._opened is not None and scope["method"] not in READING:
             self.check((scope.get("client") or ("",))[0], account)
         return Claim(account)
 

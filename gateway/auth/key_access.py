@@ -22,7 +22,7 @@ from crossbook.common.signing import (
 )
 from crossbook.common.types import RejectReason
 from crossbook.gateway.api.identity import HEADER as ACCOUNT_HEADER
-from crossbook.gateway.auth.access import NOBODY, Asked, Claim, Signed
+from crossbook.gateway.auth.access import NOBODY, Asked, Claim, Signed, key_in
 from crossbook.gateway.auth.scopes import METRICS_PATH, scope_needed
 from crossbook.gateway.auth.seen_requests import SeenRequests
 from crossbook.gateway.auth.signatures import is_signed
@@ -134,9 +134,7 @@ class KeyAccess:
 
     def named(self, headers: Iterable[tuple[bytes, bytes]], account: int | None) -> int:
         """The account of the key that the request names; `NOBODY` without one."""
-        name = KEY_HEADER.lower().encode()
-        key_id = next((value for each, value in headers if each == name), b"")
-        key = self._keys.find(key_id.strip(b" \t").decode("latin-1"))
+        key = self._keys.find(key_in(headers))
         return NOBODY if key is None else key.account
 
     def _key(self, signed: Signed) -> Key:

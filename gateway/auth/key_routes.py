@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from msgspec import Meta, Struct
 
 from crossbook.common.keys import (
+    OVERLAP_MAX_NS,
     Key,
     KeyScheme,
     key_facts,
@@ -37,11 +38,11 @@ from crossbook.common.messages.commands import (
 )
 from crossbook.common.messages.events import Event, KeyChanged
 from crossbook.common.process.log import logger
-from crossbook.common.signing import KEY_HEADER
 from crossbook.common.times import SECOND_NS
+from crossbook.common.types import MAX_ACCOUNT
 from crossbook.gateway.api.bodies import decoder
 from crossbook.gateway.api.order_route import check_media_type
-from crossbook.gateway.auth.access import Access
+from crossbook.gateway.auth.access import Access, key_in
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.problem import ErrorDocument, Problem, internal, malformed
 from crossbook.gateway.query import values_of
@@ -49,14 +50,13 @@ from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.entrance import AsgiApp, Entrance
 
 KEYS_PATH: Final = "/api/v1/admin/keys"
-OVERLAP_MAX_S: Final = 30 * 86_400
+OVERLAP_MAX_S: Final = OVERLAP_MAX_NS // SECOND_NS
 
 _METHODS: Final = b"GET, HEAD, OPTIONS, POST"
 _METHODS_OF_ONE: Final = b"DELETE, GET, HEAD, OPTIONS, PATCH"
 _METHODS_OF_ROTATION: Final = b"OPTIONS, POST"
 _ROTATION: Final = "/rotate"
 _MS: Final = 1_000_000
-_KEY_HEADER: Final = KEY_HEADER.lower().encode()
 
 SchemeWord = Literal["hmac_sha256", "ed25519", "rsa", "curve"]
 ScopeWord = Literal["read", "trade", "admin"]
@@ -67,7 +67,7 @@ class KeyRequest(Struct, forbid_unknown_fields=True):
     """A key to create. `expire_time` in ms since the Unix epoch; zero means never."""
 
     scopes: list[ScopeWord]
-    account: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    account: Annotated[int, Meta(ge=0, le=MAX_ACCOUNT)] = 0
     scheme: SchemeWord = "hmac_sha256"
     public_key: str | None = None
     key_id: str | None = None
@@ -164,7 +164,7 @@ class KeyRoutes:
             if one:
                 return 200, key_facts(self._known(one))
             return 200, {"keys": [key_facts(key) for key in self._keys.all()]}
-        by = next(value.decode() for name, value in scope["headers"] if name == _KEY_HEADER)
+        by = key_in(scope["headers"])
         if method == "DELETE":
             await self._administration.act(DeleteKey(0, 0, 0, 0, self._known(one).key_id), by)
             return 200, {"key_id": one}

@@ -17,12 +17,13 @@ from crossbook.common.faults.table import FaultTable
 from crossbook.gateway.api.identity import account_in
 from crossbook.gateway.api.request_body import BODY_MAX, Receive
 from crossbook.gateway.auth.access import Access, key_in
+from crossbook.gateway.auth.scopes import READING
 from crossbook.gateway.faults.fate import answer_fate, request_fate
 from crossbook.gateway.faults.refusal import PROXY_PAGE, Refused, unknown
 from crossbook.gateway.faults.routes import FAULTS_PATH
 from crossbook.gateway.problem import ErrorDocument, Problem
 from crossbook.gateway.query import values_of
-from crossbook.gateway.web.entrance import READING, WITH_BODY, AsgiApp
+from crossbook.gateway.web.entrance import WITH_BODY, AsgiApp
 from crossbook.gateway.web.http_connection import HttpConnection
 
 ABORT: Final = "crossbook.abort"

@@ -12,6 +12,7 @@ import msgspec
 
 from crossbook.gateway.api.request_body import received, whole_body
 from crossbook.gateway.auth.access import Access
+from crossbook.gateway.auth.scopes import READING
 from crossbook.gateway.problem import ErrorDocument, Problem, malformed
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission, Admitted
@@ -21,9 +22,6 @@ WITH_BODY: Final = ("POST", "PATCH")
 
 PAGE_ADDRESS: Final = "/"
 """Path of the page. The script of the page checks the query and shows what is wrong with it."""
-
-READING: Final = ("GET", "HEAD", "OPTIONS")
-"""Methods that change nothing."""
 
 PREFLIGHT_S: Final = 600
 """Seconds a browser may keep the answer to a preflight."""
