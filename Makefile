@@ -24,7 +24,7 @@ CHART = $(call PINNED,page) || \
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-shards demo compiled pure test test-newest test-compiled test-slow \
-	test-abuse test-simulation test-crash test-mutation lint format lock docs dist bench bench-core bench-pipeline bench-growth clean
+	clients test-clients test-abuse test-simulation test-crash test-mutation lint format lock docs dist bench bench-core bench-pipeline bench-growth clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,13 @@ test-slow: $(DEVELOPMENT) ## run the long suites
 
 test-crash: $(DEVELOPMENT) ## kill processes some hundreds of times and check what came of it
 	@$(BIN)/python -m pytest -m slow -s tests/crash $(ARGS)
+
+clients: $(DEVELOPMENT) ## install clients of other projects, each in an environment of its own
+	@$(BIN)/python -m tools.clients $(ARGS)
+
+test-clients: $(DEVELOPMENT) ## trade with every client of other projects that can be had
+	@$(BIN)/python -m tools.clients
+	@$(BIN)/python -m pytest -m 'slow or not slow' -rs $(or $(ARGS),tests/clients)
 
 test-abuse: $(DEVELOPMENT) ## attack a trading exchange in every known way at once; SIEGE_S=60 SIEGE_BY=orders
 	@$(BIN)/python -m pytest -m slow -s tests/abuse $(ARGS)

@@ -3,11 +3,13 @@
 One resolution of everything that `pyproject.toml` and `requirements/page.in` admit, for every
 platform and every Python from `requires-python` on, becomes one file for each purpose, whole and
 with hashes. Every package gets the newest version that fits. Needs uv and the package index. No
-file names the index.
+file names the index. The clients of other projects, which `requirements/clients/NAME.in` names in
+one version, are no part of that: each is resolved alone, for an environment of its own.
 
 `--changed` only prints the packages installed in other versions than the pinned ones.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -22,7 +24,8 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 FOLDER: Final = "requirements"
-NPM_FOLDER: Final = "bench"
+CLIENTS_FOLDER: Final = "requirements/clients"
+NPM_FOLDERS: Final = ("bench", "tests/clients/npm")
 
 _UV: Final = Path(sys.executable).parent / "uv"
 _PINNED: Final = re.compile(r"^([a-z0-9][a-z0-9.-]*)(?:\[[^]]*\])?==([^ ;\\]+)", re.MULTILINE)
@@ -93,9 +96,12 @@ def main() -> None:
         }
     page = (ROOT / FOLDER / "page.in").read_text().splitlines()
     pinned["page"] = _resolved(page, python, "--no-deps")
+    for path in sorted((ROOT / CLIENTS_FOLDER).glob("*.in")):
+        pinned[f"clients/{path.stem}"] = _resolved(path.read_text().splitlines(), python)
     for name, pins in pinned.items():
         (ROOT / FOLDER / f"{name}.txt").write_text(f"# Written by `make lock`.\n{pins}")
-    _lock_npm()
+    for folder in NPM_FOLDERS:
+        _lock_npm(ROOT / folder)
 
 
 def _resolved(wanted: Iterable[str], python: str, *options: str) -> str:
@@ -108,18 +114,23 @@ def _resolved(wanted: Iterable[str], python: str, *options: str) -> str:
     return done.stdout
 
 
-def _lock_npm() -> None:
-    """Versions and hashes of the engine from npm, without the addresses npm would add."""
+def _lock_npm(folder: Path) -> None:
+    """Versions and hashes of what comes from npm, without the addresses npm would add."""
     npm = shutil.which("npm")
     if npm is None:
-        print(f"there is no npm here: {NPM_FOLDER}/package-lock.json stays as it is")
+        print(f"there is no npm here: {folder.name}/package-lock.json stays as it is")
         return
-    (ROOT / NPM_FOLDER / "package-lock.json").unlink(missing_ok=True)
+    (folder / "package-lock.json").unlink(missing_ok=True)
     subprocess.run(
         [npm, "install", "--package-lock-only", "--omit-lockfile-registry-resolved",
          "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=ROOT / NPM_FOLDER, check=True,
+        cwd=folder, check=True,
     )  # fmt: skip
+    file = folder / "package-lock.json"
+    document = json.loads(file.read_text())
+    for package in document["packages"].values():
+        package.pop("funding", None)
+    file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

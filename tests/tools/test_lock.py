@@ -16,6 +16,7 @@ from tools import lock
 PROJECT: Final[dict[str, Any]] = tomllib.loads((lock.ROOT / "pyproject.toml").read_text())
 FOLDER: Final = lock.ROOT / lock.FOLDER
 EVERY: Final = sorted(FOLDER.glob("*.txt"))
+CLIENTS: Final = sorted((lock.ROOT / lock.CLIENTS_FOLDER).glob("*.in"))
 CALENDAR: Final = {"furo", "setuptools", "structlog"}
 """Their versions promise nothing: pyproject.toml has the reason for no upper bound."""
 
@@ -34,7 +35,9 @@ def test_there_is_a_file_for_every_purpose_and_no_other() -> None:
     assert optional["page"] == (FOLDER / "page.in").read_text().splitlines()[-1:]
 
 
-@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*EVERY, *(path.with_suffix(".txt") for path in CLIENTS)], ids=lambda path: path.stem
+)
 def test_every_line_is_a_version_and_its_hashes_and_names_no_place(path: Path) -> None:
     first, *pins = path.read_text().replace(" \\\n    ", " ").splitlines()
     assert first == "# Written by `make lock`."
@@ -107,8 +110,18 @@ def test_every_dependency_that_may_break_us_has_an_upper_bound() -> None:
                 assert re.fullmatch(r"0\.\d+", bound.version), requirement
 
 
-def test_the_lock_of_npm_has_hashes_and_no_addresses() -> None:
-    folder = lock.ROOT / lock.NPM_FOLDER
+@pytest.mark.parametrize("path", CLIENTS, ids=lambda path: path.stem)
+def test_a_client_of_another_project_is_named_in_the_one_version_that_is_pinned(path: Path) -> None:
+    (line,) = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    wanted = Requirement(line)
+    assert wanted.name == path.stem
+    pinned = lock.pins_in(path.with_suffix(".txt").read_text())
+    assert [f"=={version}" for version in pinned[wanted.name]] == [str(wanted.specifier)]
+
+
+@pytest.mark.parametrize("place", lock.NPM_FOLDERS)
+def test_the_lock_of_npm_has_hashes_and_no_addresses(place: str) -> None:
+    folder = lock.ROOT / place
     text = (folder / "package-lock.json").read_text()
     assert "://" not in text
     packages = json.loads(text)["packages"]
