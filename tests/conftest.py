@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EXCHANGES = "tests.system.exchange"
 
-ONE_AFTER_ANOTHER = ("abuse", "crash", "system")
+ONE_AFTER_ANOTHER = ("abuse", "clients", "crash", "system")
 """Folders whose tests keep both cores busy, or measure time: one worker runs them all."""
 
 # The test files, which import the engine, come after this one.

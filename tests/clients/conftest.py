@@ -1,0 +1,3 @@
+"""Session scripts whose clients are imported at their top, which is elsewhere than here."""
+
+collect_ignore = ["sessions/cryptofeed.py", "sessions/nautilus_trader.py"]
