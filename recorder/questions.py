@@ -149,7 +149,7 @@ class HistoryReader:
         if question.before_order_id:
             query = query.where(columns.order_id < question.before_order_id)
         bounds = _Bounds(columns.order_id, columns.created_ns, question.from_ns, question.to_ns)
-        query = bounds.narrow(connection, query, question.from_order_id)
+        query = bounds.narrow(connection, query, question.from_order_id or None)
         rows, more = _limited(connection, query, question.limit)
         orders = [order_of(row) for row in rows]
         if question.order_id and orders:
@@ -177,7 +177,7 @@ class HistoryReader:
             query = query.where(columns.instrument == question.instrument)
         if question.before:
             query = query.where(columns.fill_id < question.before)
-        least = 0
+        least = None
         if question.from_trade_id:
             least = _first_fill(connection, question.instrument, question.from_trade_id)
             query = query.where(columns.trade_id >= question.from_trade_id)
@@ -259,18 +259,20 @@ class _Bounds(Struct, frozen=True):
     from_ns: int
     to_ns: int
 
-    def narrow(self, connection: Connection, query: "Select[Any]", least: int) -> "Select[Any]":
+    def narrow(
+        self, connection: Connection, query: "Select[Any]", least: int | None
+    ) -> "Select[Any]":
         """The query with its bounds and its order: oldest first from the key `least` or `from_ns`
         on, where there is one of them, else newest first."""
-        is_from = bool(least or self.from_ns)
         if self.from_ns:
-            least = max(least, first_key(connection, self.key, self.value, self.from_ns))
-        if least:
-            query = query.where(self.key >= least)
+            first = first_key(connection, self.key, self.value, self.from_ns)
+            least = max(least or 0, first)
         if self.to_ns:
             beyond = first_key(connection, self.key, self.value, self.to_ns + 1)
             query = query.where(self.key < beyond)
-        return query.order_by(self.key if is_from else self.key.desc())
+        if least is None:
+            return query.order_by(self.key.desc())
+        return query.where(self.key >= least).order_by(self.key)
 
 
 def _first_fill(connection: Connection, instrument: int, trade_id: int) -> int:

@@ -123,6 +123,7 @@ def test_orders_from_a_number_or_time_on_come_oldest_first(past: Past) -> None:
         ({"from_order_id": third.order_id}, wanted[2:]),
         ({"from_order_id": third.order_id + 1}, wanted[3:]),
         ({"from_order_id": past.seq + 1}, []),
+        ({"from_ns": 1}, wanted),
         ({"from_ns": third.created_ns}, within(wanted, third.created_ns, None)),
         ({"from_ns": third.created_ns + 1}, within(wanted, third.created_ns + 1, None)),
         ({"to_ns": last.created_ns}, within(wanted, 0, last.created_ns)[::-1]),
@@ -150,7 +151,9 @@ def test_fills_from_a_trade_or_time_on_come_oldest_first(past: Past) -> None:
             {"from_trade_id": third.trade_id},
             [fill for fill in wanted if fill.trade_id >= third.trade_id],
         ),
+        ({"from_trade_id": 1}, wanted),
         ({"from_trade_id": 10**9}, []),
+        ({"from_ns": 1}, wanted),
         (
             {"from_trade_id": 1, "order_id": order_id},
             [fill for fill in wanted if fill.order_id == order_id],
