@@ -121,6 +121,8 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "gateway/binance/market/queries": "edge",
     "gateway/binance/market/record": "edge",
     "gateway/binance/order_counts": "pure",
+    "gateway/binance/order_documents": "pure",
+    "gateway/binance/order_requests": "pure",
     "gateway/binance/parameters": "pure",
     "gateway/binance/problem": "pure",
     "gateway/binance/signing": "pure",
