@@ -87,9 +87,9 @@ class Gateway:
         )
         self._listener: socket.socket | None = None
         roles = settings.gateway_roles
-        if "orders" in roles or "api" in roles:
+        if roles & {"orders", "api", "binance"}:
             self.orders = self._order_service("orders" in roles)
-        if "api" in roles or "streams" in roles:
+        if roles & {"api", "streams", "binance"}:
             # Bound before anything is served; connections wait until the server has started.
             self._listener = listening(settings.api_host, settings.api_port)
 
@@ -141,7 +141,7 @@ class Gateway:
 
     async def _interfaces(self, listener: socket.socket) -> "Interfaces":
         """HTTP and WebSockets; their modules are imported in a thread, beside the first orders."""
-        await asyncio.to_thread(_import_interfaces)
+        await asyncio.to_thread(_import_interfaces, "binance" in self._settings.gateway_roles)
         from crossbook.gateway.interfaces import Interfaces, OrderEntry
 
         entry = None
@@ -260,8 +260,11 @@ class Gateway:
         )
 
 
-def _import_interfaces() -> None:
-    import crossbook.gateway.interfaces  # noqa: F401
+def _import_interfaces(with_binance: bool) -> None:
+    import crossbook.gateway.interfaces
+
+    if with_binance:
+        import crossbook.gateway.binance.assembly  # noqa: F401
 
 
 async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool:
