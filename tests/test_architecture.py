@@ -47,6 +47,7 @@ KINDS: Final[Mapping[str, str]] = {
     "gateway/api/*": "edge",
     "gateway/binance/*": "edge",
     "gateway/binance/market/*": "pure",
+    "gateway/binance/streams/*": "pure",
     "gateway/history/*": "edge",
     "gateway/faults/*": "edge",
     "gateway/operations/*": "edge",
