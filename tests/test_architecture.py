@@ -122,6 +122,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "gateway/binance/market/queries": "edge",
     "gateway/binance/market/record": "edge",
     "gateway/binance/problem": "pure",
+    "gateway/binance/streams/assembly": "edge",
     "gateway/binance/states": "pure",
     "gateway/binance/symbols": "pure",
     "gateway/limits/http": "edge",

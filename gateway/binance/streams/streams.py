@@ -61,9 +61,21 @@ class FaceStreams:
         self._sent: list[FaceStream] = []
         self._begun_ns = 0
         self._clients: dict[StreamClient, None] = {}
+        # Clients that streams without clients have closed.
+        self._losses = 0
 
     def __len__(self) -> int:
         return len(self._clients)
+
+    @property
+    def behind(self) -> int:
+        """Subscriptions with events that are not sent yet."""
+        return sum(len(stream.behind) for stream in self.streams())
+
+    @property
+    def losses(self) -> int:
+        """Clients that were closed because they were too far behind."""
+        return self._losses + sum(stream.losses for stream in self.streams())
 
     def streams(self) -> Iterator[FaceStream]:
         """The streams that have clients."""
@@ -119,6 +131,7 @@ class FaceStreams:
             return
         stream.remove(client)
         if not len(stream):
+            self._losses += stream.losses
             self._waiting.pop(stream, None)
             self._every.pop(name, None)
             if market is not None:
