@@ -58,6 +58,7 @@ from crossbook.gateway.web.websocket import Hub, Limits
 
 if TYPE_CHECKING:
     from crossbook.gateway.auth.sign_in import KeyGate
+    from crossbook.gateway.binance.rest import FaceRest
     from crossbook.gateway.faults.assembly import GatewayFaults
 
 
@@ -127,9 +128,14 @@ class Interfaces:
         hosts = AllowedHosts(settings.allowed_hosts, settings.api_host)
         order_streams = None
         access, gate = self._access()
-        if "api" in settings.gateway_roles:
+        roles = settings.gateway_roles
+        desks = None
+        if "api" in roles or "binance" in roles:
             metrics.histories = [HistoryLink() for _ in self._shards]
-            app, order_streams = self._api(feed, metrics.histories, operations, hosts, access)
+            desks = self._desks(feed, metrics.histories, operations)
+        if "api" in roles:
+            assert desks is not None
+            app, order_streams = self._api(desks, operations, hosts, access)
             app = self._with_key_routes(app, Admission(hosts), access)
         else:
             app = without_api(operations, Admission(hosts), access)
@@ -159,10 +165,14 @@ class Interfaces:
             unread_max=settings.max_unread_mb * MIB,
         )
         hub = metrics.hub = Hub(router, limits)
+        buckets = None
         if requests := settings.limit("address_requests_per_second"):
-            app = metrics.address_limits = AddressLimits(
-                app, TokenBuckets(requests, 2 * requests), SystemClock().monotonic_ns
-            )
+            buckets = TokenBuckets(requests, 2 * requests)
+            app = metrics.address_limits = AddressLimits(app, buckets, SystemClock().monotonic_ns)
+        if "binance" in roles:
+            assert desks is not None
+            face = self._with_binance(app, desks, feed, buckets, Admission(hosts), access)
+            app, metrics.address_weights = face, face.venue.weights
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
         metrics.server = server
@@ -264,15 +274,10 @@ class Interfaces:
         self._stopping.append(feed.stop)
         return feed
 
-    def _api(
-        self,
-        feed: MarketFeed,
-        histories: Sequence[HistoryLink],
-        operations: Operations,
-        hosts: AllowedHosts,
-        access: Access,
-    ) -> tuple[AsgiApp, OrderStreams]:
-        settings = self._settings
+    def _desks(
+        self, feed: MarketFeed, histories: Sequence[HistoryLink], operations: Operations
+    ) -> "_Desks":
+        """Trading and look-up, which the faces of this gateway share."""
         assert self._entry is not None, "the api needs order entry"
         recorders = [
             HistorySocket(
@@ -298,11 +303,62 @@ class Interfaces:
         lookup.keys_for = operations.keys_for
         if self._faults is not None:
             lookup.faults_in_force = self._faults.in_force
-        limits = self._entry.limits
-        trading = Trading(local, lookup, render, limits)
+        return _Desks(Trading(local, lookup, render, self._entry.limits), lookup, history)
+
+    def _api(
+        self, desks: "_Desks", operations: Operations, hosts: AllowedHosts, access: Access
+    ) -> tuple[AsgiApp, OrderStreams]:
+        settings = self._settings
+        assert self._entry is not None, "the api needs order entry"
+        trading, lookup, limits = desks.trading, desks.lookup, self._entry.limits
         prefix = secrets.token_hex(4)
         origins = allowed_origins(settings.cors_origins)
         app = make_app(trading, lookup, operations.metrics, access, prefix, hosts, origins, limits)
         self._stopping.append(lambda: give_back(app))
         check = access.check if isinstance(access, AnyAccount) else None
+        local, render = self._entry.local, self._entry.render
         return app, OrderStreams(local, trading, render, settings.account, check)
+
+    def _with_binance(
+        self,
+        app: AsgiApp,
+        desks: "_Desks",
+        feed: MarketFeed,
+        buckets: TokenBuckets | None,
+        admission: Admission,
+        access: Access,
+    ) -> "FaceRest":
+        """The application behind the Binance-spot face. Raises `ConfigError` where two instruments
+        have one name there."""
+        from crossbook.gateway.binance.assembly import FaceLimits, rest_face
+
+        settings = self._settings
+        assert self._entry is not None, "the face needs order entry"
+        limits = FaceLimits(
+            settings.limit("address_requests_per_second"),
+            settings.limit("orders_per_second"),
+            settings.rules().max_open_orders,
+            buckets,
+        )
+        check = access.check if isinstance(access, AnyAccount) else None
+        return rest_face(
+            app,
+            desks.trading,
+            desks.lookup,
+            desks.history,
+            self._entry.local,
+            feed,
+            limits,
+            admission,
+            self._keys,
+            check,
+            settings.feed_access == "keyed",
+        )
+
+
+class _Desks(Struct, frozen=True):
+    """The parts that REST and `/ws/orders` of every face use."""
+
+    trading: Trading
+    lookup: Lookup
+    history: HistoryQueries
