@@ -54,8 +54,8 @@ class Conversation:
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._process = subprocess.Popen(
             [*_command(client, script), "--host", host, *arguments],
-            cwd=clients.ROOT, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self._errors, text=True, bufsize=1,
+            cwd=clients.ROOT, env=client_environment(), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self._errors, text=True, bufsize=1,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -120,7 +120,7 @@ def _command(client: str, script: str) -> list[str]:
     return [clients.interpreter(client), "-m", f"tests.clients.sessions.{script}"]
 
 
-def _environment() -> dict[str, str]:
+def client_environment() -> dict[str, str]:
     """This environment, without the libraries and proxies of this process."""
     kept = {
         name: value

@@ -3,11 +3,15 @@ WebSocket API."""
 
 import asyncio
 import re
+import select
 from argparse import Namespace
 from typing import Any
 
 from tests.clients.sessions import stepwise
 from tests.clients.sessions.stepwise import FollowedBook, id_of
+
+AGAIN_S = 0.2
+"""Between two tries to connect."""
 
 
 class SdkSteps(stepwise.Steps):
@@ -18,7 +22,7 @@ class SdkSteps(stepwise.Steps):
         self._spot = spot
         self._seen: list[dict[str, Any]] = []
         self._book: FollowedBook | None = None
-        self._stream: Any = None
+        self._opening: asyncio.Task[None] | None = None
 
     def markets(self) -> dict[str, Any]:
         """Every market by native symbol."""
@@ -104,14 +108,29 @@ class SdkSteps(stepwise.Steps):
     async def follow_book(self, symbol: str) -> None:
         """Follow a book; returns once its stream is subscribed."""
         self._book = FollowedBook(lambda: plain(self.rest.depth(id_of(symbol), limit=1000)))
-        connection = await self._spot.websocket_streams.create_connection()
-        connection.on_connection("reconnect", lambda *_: self._connected())
-        self._stream = await connection.diff_book_depth(id_of(symbol).lower(), update_speed="100ms")
-        self._stream.on("message", self._take_book)
+        await self._open(symbol)
 
-    def _connected(self) -> None:
+    async def _open(self, symbol: str) -> None:
+        """Open the stream, and again whenever it closes: the client replaces a connection only that
+        the server announces to end."""
         assert self._book is not None
+        streams = self._spot.websocket_streams
+        await streams.create_connection()
         self._book.connected()
+        stream = await streams.diff_book_depth(id_of(symbol).lower(), update_speed="100ms")
+        stream.on("message", self._take_book)
+        streams.on_connection("close", lambda: self._start_opening(symbol))
+
+    def _start_opening(self, symbol: str) -> None:
+        self._opening = asyncio.create_task(self._open_again(symbol))
+
+    async def _open_again(self, symbol: str) -> None:
+        while True:
+            await asyncio.to_thread(select.select, [], [], [], AGAIN_S)
+            try:
+                return await self._open(symbol)
+            except Exception:
+                continue
 
     def _take_book(self, event: Any) -> None:
         assert self._book is not None
