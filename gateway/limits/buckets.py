@@ -60,6 +60,10 @@ class TokenBuckets:
         """Nanoseconds until there is a token."""
         return max(0, self._full_at.get(key, 0) + self._token_ns - self._full_ns - now_ns)
 
+    def wait_ms(self, key: Hashable, now_ns: int) -> int:
+        """Milliseconds, rounded up and at least one, until there is a token."""
+        return max(1, -(-self.wait_ns(key, now_ns) // 1_000_000))
+
     def _forget(self, now_ns: int) -> None:
         """Drop the buckets that are full, and further ones that were used first: a tenth at least,
         so that this costs O(1) a bucket."""

@@ -37,8 +37,7 @@ class AddressLimits:
             f"an address may send {self._buckets.burst} requests in {self._buckets.window_s} s "
             "(ADDRESS_REQUESTS_PER_SECOND)"
         )
-        wait_ns = self._buckets.wait_ns(key, self._now_ns())
-        await refuse(throttled(text, max(1, -(-wait_ns // 1_000_000))), send)
+        await refuse(throttled(text, self._buckets.wait_ms(key, self._now_ns())), send)
 
 
 class AccountLimitsOfHttp:

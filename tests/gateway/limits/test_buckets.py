@@ -45,6 +45,13 @@ def test_the_wait_is_until_the_next_token_and_no_longer() -> None:
     assert buckets.wait_ns("bob", 10) == 0
 
 
+@pytest.mark.parametrize(("now_ns", "ms"), [(0, 250), (1, 250), (1_000_000, 249), (SECOND, 1)])
+def test_the_wait_in_milliseconds_is_rounded_up_and_never_zero(now_ns: int, ms: int) -> None:
+    buckets = TokenBuckets(per_s=4, burst=2)
+    buckets.take("ann", 2, 0)
+    assert buckets.wait_ms("ann", now_ns) == ms
+
+
 def test_a_debt_is_paid_before_the_next_token() -> None:
     buckets = TokenBuckets(per_s=1, burst=2)
     assert buckets.take("ann", 9, 0) == 2
