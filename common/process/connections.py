@@ -28,6 +28,7 @@ from crossbook.common.process.tcp_facts import (
     peer_of,
     unread_in_kernel,
 )
+from crossbook.common.shedding import to_shed
 from crossbook.common.times import SECOND_NS
 
 SLICE: Final = 128
@@ -305,26 +306,14 @@ class Connections:
     def _shed_held(self, waits: bool) -> None:
         self._look_at_all(waits)
         limit = self.bounds.waiting_of_all if waits else self.bounds.partial_of_all
-        self._shed(
-            self.held - limit, [(peer, peer.held) for peer in self._bounded()], "held_of_all"
-        )
+        for peer in to_shed(self.held - limit, [(peer, peer.held) for peer in self._bounded()]):
+            self._cut_off(peer, "held_of_all")
 
     def _shed_unread(self, waits: bool) -> None:
         self._look_at_all(waits)
         excess = self.unread - self.bounds.unread_of_all
-        self._shed(excess, [(peer, peer.unread) for peer in self._bounded()], "unread_of_all")
-
-    def _shed(self, excess: int, taken: list[tuple[Peer, int]], reason: str) -> None:
-        """End the greatest connections of the greatest addresses until `excess` bytes are free."""
-        of_owner: Counter[str] = Counter()
-        for peer, size in taken:
-            of_owner[peer.owner] += size
-        taken.sort(key=lambda each: (of_owner[each[0].owner], each[1]), reverse=True)
-        for peer, size in taken:
-            if excess <= 0:
-                return
-            excess -= size
-            self._cut_off(peer, reason)
+        for peer in to_shed(excess, [(peer, peer.unread) for peer in self._bounded()]):
+            self._cut_off(peer, "unread_of_all")
 
     def _shed_queues(self) -> None:
         """End the connections that have not read for longest, beyond those whose full queues fit

@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Final, Protocol
 
+from crossbook.common.shedding import to_shed
+
 MIB: Final = 1024 * 1024
 
 BODIES_MAX: Final = 64 * MIB
@@ -63,25 +65,14 @@ class Holdings:
         self.total += size - self._held.get(holder, 0)
         self._held[holder] = size
         if self.total > self._limit:
-            self._shed()
+            for each in to_shed(self.total - self._limit, self._held.items()):
+                self.release(each)
+                self.cut_off += 1
+                each.cut_off()
 
     def release(self, holder: Holder) -> None:
         """Forget a connection."""
         self.total -= self._held.pop(holder, 0)
-
-    def _shed(self) -> None:
-        of_owner: Counter[str] = Counter()
-        for holder, size in self._held.items():
-            of_owner[holder.owner] += size
-        greatest = sorted(
-            self._held.items(), key=lambda each: (of_owner[each[0].owner], each[1]), reverse=True
-        )
-        for holder, _ in greatest:
-            if self.total <= self._limit:
-                return
-            self.release(holder)
-            self.cut_off += 1
-            holder.cut_off()
 
 
 class Crowd:
