@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from crossbook.common.keys import Key, KeyScheme, Scope
 from crossbook.common.messages.admin import AdminAct, AdminRefused, AdminRequest
-from crossbook.common.peer_admission import EXCHANGE, key_id_of, proves
+from crossbook.common.peer_admission import EXCHANGE, key_of_user
 
 
 class AdminKeys:
@@ -33,13 +33,9 @@ class AdminKeys:
         was disabled keeps its connection. Processes of the exchange act for those they name."""
         if user == EXCHANGE:
             return request
-        key_id, now_ns = key_id_of(user), self._now_ns()
-        key = self._keys().get(key_id)
-        if key is None or not proves(user, key, now_ns):
-            text = f"key {key_id} is no longer the one of this connection"
-            return AdminRefused(request.request_id, "key", text)
-        # The address was checked in the handshake, and does not change.
-        refusal = replace(key, addresses=()).refusal(Scope.ADMIN, "", now_ns)
-        if refusal is not None:
-            return AdminRefused(request.request_id, "key", refusal)
-        return replace(request, requested_by=key_id) if isinstance(request, AdminAct) else request
+        key = key_of_user(user, self._keys().get, Scope.ADMIN, self._now_ns())
+        if isinstance(key, str):
+            return AdminRefused(request.request_id, "key", key)
+        if isinstance(request, AdminAct):
+            return replace(request, requested_by=key.key_id)
+        return request
