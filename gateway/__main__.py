@@ -151,8 +151,9 @@ class Gateway:
                 self._limits, self.opened, self.peers,
             )  # fmt: skip
         return Interfaces(
-            self._settings, self._context, self._clock, entry, listener, self._faults, self.keys
-        )
+            self._settings, self._context, self._clock, self._exchange_ns, entry, listener,
+            self._faults, self.keys,
+        )  # fmt: skip
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings = self._settings

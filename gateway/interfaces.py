@@ -76,13 +76,14 @@ class OrderEntry(Struct, frozen=True):
 
 class Interfaces:
     """The interfaces that the roles of this process name; `entry` is None for `streams` alone, and
-    `keys` for `AUTH=off`."""
+    `keys` for `AUTH=off`. Keys expire by `exchange_ns`."""
 
     def __init__(
         self,
         settings: Settings,
         context: Any,
         clock: Clock,
+        exchange_ns: Callable[[], int],
         entry: OrderEntry | None,
         listener: socket.socket,
         faults: "GatewayFaults | None" = None,
@@ -91,6 +92,7 @@ class Interfaces:
         self._settings = settings
         self._context = context
         self._clock = clock
+        self._exchange_ns = exchange_ns
         self._entry = entry
         self._faults = faults
         self._keys = keys
@@ -209,15 +211,8 @@ class Interfaces:
         from crossbook.gateway.auth.key_access import KeyAccess
         from crossbook.gateway.auth.sign_in import KeyGate
 
-        entry, clock = self._entry, self._clock
-
-        def exchange_ns() -> int:
-            if entry is None or not clock.is_manual:
-                return clock.now_ns()
-            return max(clock.now_ns(), *entry.local.times_ns)
-
         is_keyed = self._settings.feed_access == "keyed"
-        access = KeyAccess(self._keys, SystemClock().now_ns, exchange_ns, is_keyed)
+        access = KeyAccess(self._keys, SystemClock().now_ns, self._exchange_ns, is_keyed)
         return access, KeyGate(access)
 
     def _router(
