@@ -224,7 +224,7 @@ class Interfaces:
     ) -> Router:
         """The router of WebSockets, which opens streams by `gate` where there is one."""
         if gate is None:
-            everybody = orders.route_handshake if orders is not None else None
+            everybody = orders.route if orders is not None else None
             return stream_router(admission, everybody, streams)
         route = gate.order_route(orders) if orders is not None else None
         if self._settings.feed_access == "public":

@@ -73,9 +73,7 @@ def test_a_flood_of_accounts_over_websockets_is_bounded() -> None:
             statuses: Counter[int] = Counter()
             for account in range(1, 101):
                 query = f"account={account}"
-                channel = streams.route_handshake(
-                    Handshake("/ws/orders", query, peer="192.0.2.1"), None
-                )
+                channel = streams.route(Handshake("/ws/orders", query, peer="192.0.2.1"), None)
                 assert isinstance(channel, OrderStream)
                 connection = OrderConnection()
                 channel.opened(connection)

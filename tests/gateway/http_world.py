@@ -50,7 +50,7 @@ class HttpWorld(RestWorld):
     ) -> None:
         super().__init__(hosts=hosts, origins=origins, access=access)
         orders = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
-        route: OrderRoute = orders.route_handshake
+        route: OrderRoute = orders.route
         if access is not None:
             route = KeyGate(access).order_route(orders)
         router = stream_router(Admission(hosts or AllowedHosts()), route, None)

@@ -21,9 +21,9 @@ from crossbook.common.faults.order_entry import (
     NoAnswer,
     Refuse,
 )
-from crossbook.gateway.api.order_stream import OrderStreams
+from crossbook.gateway.api.order_stream import PATH, OrderStreams
 from crossbook.gateway.faults.order_stream import FaultyOrderStream, payload_of
-from crossbook.gateway.web.channel import Refusal, text_frame
+from crossbook.gateway.web.channel import Handshake, Refusal, text_frame
 from tests.gateway.faults.fault_world import FaultWorld
 from tests.worlds.rest_world import limit
 
@@ -78,7 +78,7 @@ class StreamFaultWorld(FaultWorld):
     def __init__(self, *rules: AnyFault) -> None:
         super().__init__(*rules)
         streams = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
-        channel = streams.route("account=7")
+        channel = streams.route(Handshake(PATH, "account=7"), None)
         assert not isinstance(channel, Refusal)
         self.stream = FaultyOrderStream(channel, self.table, "desk-1")
         self.connection = Client()
