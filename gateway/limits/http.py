@@ -3,18 +3,16 @@
 import ipaddress
 from typing import Any, Final
 
-import msgspec
-
 from crossbook.gateway.limits.account_limits import ORDERS, QUERIES, AccountLimits
 from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.problem import ErrorDocument, Problem, throttled
+from crossbook.gateway.web.answer import send_document
 from crossbook.gateway.web.entrance import AsgiApp
 
 API: Final = "/api/v1/"
 """Where the paths of the API begin. The page and what operators read have no limits by account."""
 
 _READING: Final = ("GET", "HEAD")
-_encode = msgspec.json.Encoder().encode
 
 
 class AddressLimits:
@@ -107,11 +105,5 @@ def network_of(address: str) -> str:
 
 async def refuse(problem: Problem, send: Any) -> None:
     """Answer a request with the document of a problem."""
-    body = _encode(ErrorDocument(problem.detail))
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"retry-after", b"%d" % (problem.retry_after_s or 1)),
-    ]
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    headers = [(b"retry-after", b"%d" % (problem.retry_after_s or 1))]
+    await send_document(send, problem.status, ErrorDocument(problem.detail), headers)
