@@ -365,6 +365,7 @@ def load_settings(
     bound = _BOUND_BY[process]
     is_of_a_shard = process in _OF_A_SHARD
     every = settings.each_shard()
+    has_keys = settings.has_keys()
     for each in [every[settings.shard]] if is_of_a_shard else every:
         for name in _ADDRESSES:
             check_address(
@@ -372,7 +373,7 @@ def load_settings(
                 getattr(each, name),
                 bind=name in bound,
                 # Without keys the administrator's socket permits everything to every peer.
-                insecure=settings.has_keys()
+                insecure=has_keys
                 or (settings.insecure_allow_public_bind and name != "matcher_admin"),
             )
     _check_distinct(every)
