@@ -172,23 +172,16 @@ def show(report: HttpReport) -> None:
         print(f"  {name}: {text}")
     print(f"{'connections':>11}  {'route':<20}{'orders/s':>10}{'p50 ms':>9}{'p99 ms':>9}")
     for count in dict.fromkeys(turn.connections for turn in report.turns):
+        rates = {}
         for route in ROUTES:
             turns = [
                 turn for turn in report.turns if (turn.connections, turn.route) == (count, route)
             ]
             middle = sorted(turns, key=lambda turn: turn.per_s)[len(turns) // 2]
+            rates[route] = middle.per_s
             print(
                 f"{count:>11}  {route:<20}{middle.per_s:>10,}"
                 f"{middle.latency.p50_us / 1000:>9.2f}{middle.latency.p99_us / 1000:>9.2f}"
             )
-        rates = {
-            route: sorted(
-                turn.per_s
-                for turn in report.turns
-                if (turn.connections, turn.route) == (count, route)
-            )
-            for route in ROUTES
-        }
-        medians = {route: each[len(each) // 2] for route, each in rates.items()}
-        share = medians[SIGNED] / medians["past the framework"]
+        share = rates[SIGNED] / rates["past the framework"]
         print(f"{count:>11}  signed / unsigned {share:.2f}")
