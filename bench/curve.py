@@ -70,6 +70,8 @@ def run(*, repeats: int = 3, duration_s: float = 3.0) -> CurveReport:
                 for has_keys in (False, True) if repeat % 2 == 0 else (True, False):
                     with latency.own_exchange(transport, has_keys=has_keys) as target:
                         report, _, _ = latency.run(load, target)
+                    if report.rejects.keys() & {"BUSY", "THROTTLED"}:
+                        raise RuntimeError(f"the load met a limit: {report.rejects}")
                     us = sum(each.us_per_order for each in report.cpu.values())
                     found[has_keys].append((report.acked_per_s, us))
                 print(f"  {repeat + 1}/{repeats} {transport} {frame}", file=sys.stderr, flush=True)

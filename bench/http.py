@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from bench import histogram, machine
 from bench.histogram import Summary
+from bench.latency import UNLIMITED
 from crossbook.request_signer import RequestSigner
 from tests.system.exchange import Exchange
 from tests.system.keyed import KeyedExchange
@@ -148,7 +149,7 @@ def run(connections: tuple[int, ...], seconds: float, repeats: int) -> HttpRepor
         "HEARTBEAT_MS": "500",
         "LOG_LEVEL": "WARNING",
     }
-    with Exchange(**settings) as exchange, KeyedExchange(**settings) as keyed:
+    with Exchange(**settings) as exchange, KeyedExchange(**settings, **UNLIMITED) as keyed:
         exchange.wait_http()
         signer = keyed.add_key("bench", 1)
         for count in connections:

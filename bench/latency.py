@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import psutil
 from msgspec import Struct
@@ -24,6 +24,12 @@ from tests.system.exchange import Exchange
 Transport = Literal["tcp", "ipc"]
 Sync = Literal["batch", "interval", "never"]
 INTERNAL = ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC", "MATCHER_ADMIN")
+
+UNLIMITED: Final = {
+    "ORDERS_PER_SECOND": "1000000",
+    "ADDRESS_REQUESTS_PER_SECOND": "1000000",
+}
+"""Settings of an exchange with keys whose limits of rates nobody reaches."""
 
 
 class Target(Struct, frozen=True):
@@ -99,6 +105,7 @@ def shipped_exchange(
             "LOG_LEVEL": "WARNING",
             "SCHEDULING": scheduling,
             "AUTH": "on" if has_keys else "off",
+            **(UNLIMITED if has_keys else {}),
         }
         with Exchange(JOURNAL_SYNC=sync, **shipped, **internal) as exchange:
             yield exchange
