@@ -63,6 +63,10 @@ BEATS: Final = 3
 UNREAD_NS: Final = 30 * SECOND_NS
 """Time in which a peer that has something to read has to read some of it."""
 
+ENDED_MAX: Final = 4_096
+"""Connections that have ended whose identities are noted."""
+
+_CHOSEN_BY_ZEROMQ: Final = b"\0"
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -161,14 +165,20 @@ class Connections:
         self._gone: list[bytes] = []
         self._peak_kib = _peak_kib()
         self._nobody = Peer(-1, ("", 0), 0, sys.maxsize)
+        self._ended = Peer(-1, ("", 0), 0, sys.maxsize)
+        self._ended.is_gone = True
+        self._ended_identities: dict[bytes, None] = {}
 
     def __len__(self) -> int:
         """The number of connections."""
         return len(self._peers)
 
     def meet(self, identity: bytes, frame: zmq.Frame) -> Peer:
-        """The peer that sent a frame, from now on under its routing identity."""
+        """The peer that sent a frame, from now on under its routing identity; one that `is_gone`
+        for a frame that ZeroMQ kept of a connection that has ended."""
         self._read_monitor()
+        if identity in self._ended_identities:
+            return self._ended
         try:
             peer = self._peers.get(int(frame.get(zmq.SRCFD)))
         except zmq.ZMQError:
@@ -211,12 +221,12 @@ class Connections:
 
     def look(self, peer: Peer) -> None:
         """Bring one peer up to date, and end its connection past a bound."""
-        if peer is not self._nobody:
+        if peer.descriptor >= 0:
             self._look(peer, waits=True)
 
     def end(self, peer: Peer, reason: str) -> None:
         """End the connection of a peer for a reason of the owner."""
-        if peer is not self._nobody:
+        if peer.descriptor >= 0:
             self._cut_off(peer, reason)
 
     def _bounded(self) -> list[Peer]:
@@ -262,6 +272,15 @@ class Connections:
         if self.by_identity.get(peer.identity) is peer:
             del self.by_identity[peer.identity]
             self._gone.append(peer.identity)
+            self._note_ended(peer.identity)
+
+    def _note_ended(self, identity: bytes) -> None:
+        """Note an identity that no later connection has: one that ZeroMQ chose."""
+        if identity[:1] != _CHOSEN_BY_ZEROMQ:
+            return
+        self._ended_identities[identity] = None
+        if len(self._ended_identities) > ENDED_MAX:
+            del self._ended_identities[next(iter(self._ended_identities))]
 
     def _look(self, peer: Peer, waits: bool) -> None:
         """Bring a peer up to date. Where no message `waits`, all that is complete was delivered,

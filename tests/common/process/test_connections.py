@@ -280,6 +280,48 @@ def test_an_end_behind_a_full_queue_with_a_heartbeat_unread_harms_nothing(
                 server.receive()
 
 
+def kept_of_an_ended_connection(server: Server, own_name: bytes = b"") -> tuple[bytes, zmq.Frame]:
+    """A frame that ZeroMQ has kept of a connection that has ended, and its identity."""
+    peer = socket.create_connection(("127.0.0.1", server.port), SECONDS)
+    peer.sendall(zmtp.GREETING + zmtp.ready(b"DEALER", own_name))
+    zmtp.shake_hands(peer)
+    peer.sendall(zmtp.frame(0, b"first") + zmtp.frame(0, b"second"))
+    identity = server.receive()
+    peer.close()
+    server.until(lambda: len(server.connections) == 0)
+    assert server.socket.poll(round(SECONDS * 1_000))
+    return identity, server.socket.recv_multipart(copy=False)[1]
+
+
+def test_a_frame_that_was_kept_of_an_ended_connection_is_known_as_such(context: Any) -> None:
+    server = Server(context, sockets.orders_router)
+    identity, frame = kept_of_an_ended_connection(server)
+    assert server.connections.meet(identity, frame).is_gone
+    assert not server.connections.by_identity
+    with server.peer() as other:
+        other.sendall(zmtp.frame(0, b"x"))
+        other_identity = server.receive()
+        assert not server.connections.by_identity[other_identity].is_gone
+
+
+def test_an_identity_that_its_peer_chose_may_come_back(context: Any) -> None:
+    server = Server(context, sockets.orders_router)
+    identity, frame = kept_of_an_ended_connection(server, b"bot-7")
+    assert identity == b"bot-7"
+    assert not server.connections.meet(identity, frame).is_gone
+
+
+def test_a_bounded_number_of_ended_connections_is_noted(
+    context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ENDED_MAX", 1)
+    server = Server(context, sockets.orders_router)
+    first, frame = kept_of_an_ended_connection(server)
+    second, _ = kept_of_an_ended_connection(server)
+    assert not server.connections.meet(first, frame).is_gone
+    assert server.connections.meet(second, frame).is_gone
+
+
 def test_peers_over_ipc_are_counted_and_not_bounded(context: Any, tmp_path: Any) -> None:
     address = f"ipc://{tmp_path}/x.sock"
     router = sockets.orders_router(context, address)
