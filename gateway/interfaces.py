@@ -53,6 +53,7 @@ from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins, is_loopba
 from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.http_turns import HttpTurns
 from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
@@ -165,6 +166,7 @@ class Interfaces:
             app = metrics.address_limits = AddressLimits(
                 app, TokenBuckets(requests, 2 * requests), SystemClock().monotonic_ns
             )
+        app = HttpTurns(app, hub.crowd.turns, SystemClock().monotonic_ns)
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
         metrics.server = server

@@ -1,9 +1,10 @@
-"""The clients of one HTTP server together: places by address, and bytes they hold. No I/O."""
+"""The clients of one HTTP server together: places by address, bytes they hold, and turns."""
 
 from collections import Counter
 from typing import Final, Protocol
 
 from crossbook.common.shedding import to_shed
+from crossbook.gateway.web.web_turns import WebTurns
 
 MIB: Final = 1024 * 1024
 
@@ -77,7 +78,8 @@ class Holdings:
 
 class Crowd:
     """All clients of one server, HTTP and WebSocket. `refused` counts HTTP connections that found
-    no place, or did not read, by reason."""
+    no place, or did not read, by reason. The clients share the time of one event loop by `turns`.
+    """
 
     def __init__(
         self, http_of_address: int, websockets_of_address: int, unread_max: int = 128 * MIB
@@ -87,6 +89,7 @@ class Crowd:
         self.unread = Holdings(unread_max)
         self.bodies = Holdings(BODIES_MAX)
         self.refused: Counter[str] = Counter()
+        self.turns = WebTurns()
 
     def cut_off(self) -> dict[str, int]:
         """The connections ended, by reason."""

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 
 import httptools
 import msgspec
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from crossbook.common.process.tcp_facts import owner_of
@@ -52,6 +53,18 @@ _numbers = count(1)
 _encode = msgspec.json.Encoder().encode
 
 
+class _Flow(FlowControl):
+    """uvicorn's flow control, which resumes reading with every answer. While bytes wait that are
+    not parsed, nothing more is read."""
+
+    is_held = False
+
+    def resume_reading(self) -> None:
+        """Read from the client, unless earlier bytes of it wait."""
+        if not self.is_held:
+            super().resume_reading()
+
+
 class HttpConnection(HttpToolsProtocol):
     """One connection of a server; `open_connections` holds all of them."""
 
@@ -76,6 +89,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(transport)
+        self.flow = self._flow = _Flow(transport)
         self._open.add(self)
         self._start_timer()
         transport.set_write_buffer_limits(UNREAD_NOTED)
@@ -86,6 +100,11 @@ class HttpConnection(HttpToolsProtocol):
             self._crowd.refused[reason] += 1
             transport.write(_BUSY)
             transport.close()
+
+    @property
+    def unparsed(self) -> int:
+        """Bytes received that wait for the answer to an earlier request: those of one receive."""
+        return len(self._rest) - self._fed
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -187,10 +206,16 @@ class HttpConnection(HttpToolsProtocol):
             if self._fed >= len(self._rest):
                 self._forget_rest()
             super().data_received(part)
+        if self._rest and not self._flow.is_held:
+            self._flow.is_held = True
+            self._flow.pause_reading()
 
     def _forget_rest(self) -> None:
         self._rest = b""
         self._fed = 0
+        if self._flow.is_held:
+            self._flow.is_held = False
+            self._flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._serving = cycle

@@ -14,6 +14,7 @@ from crossbook.gateway.web.crowd import MIB
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.listener import listening
 from crossbook.gateway.web.websocket import Hub, Limits
+from tests.worlds.event_loop import next_iteration
 from tests.worlds.websocket_server import run, until
 
 SECONDS: Final = 10.0
@@ -171,3 +172,28 @@ def test_requests_sent_ahead_of_their_answers_wait_unparsed_and_are_answered_in_
 
     run(main())
     assert max(waiting) <= http_connection.FED_MAX // 18
+
+
+def test_a_client_that_sends_ahead_is_not_read_ahead() -> None:
+    async def scenario() -> None:
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            await next_iteration()
+            headers = [(b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+
+        async with serving(Limits(), answer) as (server, _):
+            made = await client(server, GET)
+            sent = 0
+            loop = asyncio.get_running_loop()
+            until = loop.time() + 1.0
+            while loop.time() < until:
+                with contextlib.suppress(BlockingIOError):
+                    sent += made.send(GET * 2_000)
+                await next_iteration()
+            assert sent > MIB
+            (connection,) = server.http_connections
+            assert connection.unparsed <= 256 * 1024
+            made.close()
+
+    run(scenario())
