@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from crossbook.common.keys import Key, KeyScheme, Scope
+from crossbook.common.keys import Key, Scope, add_by_public
 from crossbook.common.messages.admin import AdminAct, AdminRefused, AdminRequest
 from crossbook.common.peer_admission import EXCHANGE, key_of_user
 
@@ -22,11 +22,11 @@ class AdminKeys:
 
     def find(self, public: bytes) -> Key | None:
         """The key of this public key, present or previous; for another thread. O(keys)."""
+        by_public: dict[bytes, Key] = {}
         # A list is made at once, so that no key is added meanwhile.
         for key in list(self._keys().values()):
-            if key.scheme == KeyScheme.CURVE and public in (key.material, key.previous):
-                return key
-        return None
+            add_by_public(by_public, key)
+        return by_public.get(public)
 
     def checked(self, user: str, request: AdminRequest) -> AdminRequest | AdminRefused:
         """The request with the administrator whose connection sent it, or its refusal: a key that

@@ -33,6 +33,11 @@ def test_a_key_is_found_by_each_of_its_public_keys() -> None:
     assert keys.find(b"x" * 32) is None
 
 
+def test_a_previous_public_key_is_that_of_the_key_which_has_it_at_present() -> None:
+    before = replace(BOSS, key_id="before", material=b"n" * 32, previous=BOSS.material)
+    assert admin_keys(before, BOSS).find(BOSS.material) == BOSS
+
+
 def test_an_act_is_that_of_the_key_whatever_it_names() -> None:
     claimed = replace(ACT, requested_by="somebody-else")
     assert admin_keys(BOSS).checked(user(BOSS), claimed) == replace(ACT, requested_by="boss")
