@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from crossbook.gateway.limits.account_limits import ORDERS, QUERIES, AccountLimits
 from crossbook.gateway.limits.buckets import TokenBuckets
-from crossbook.gateway.problem import ErrorDocument, Problem, throttled
-from crossbook.gateway.web.answer import send_document
+from crossbook.gateway.problem import Problem, throttled
+from crossbook.gateway.web.answer import send_problem
 from crossbook.gateway.web.entrance import AsgiApp
 
 API: Final = "/api/v1/"
@@ -35,7 +35,7 @@ class AddressLimits:
             f"an address may send {self._buckets.burst} requests in {self._buckets.window_s} s "
             "(ADDRESS_REQUESTS_PER_SECOND)"
         )
-        await refuse(throttled(text, self._buckets.wait_ms(key, self._now_ns())), send)
+        await send_problem(send, throttled(text, self._buckets.wait_ms(key, self._now_ns())))
 
 
 class AccountLimitsOfHttp:
@@ -72,7 +72,7 @@ class AccountLimitsOfHttp:
             try:
                 limits.check(key, QUERIES)
             except Problem as problem:
-                await refuse(problem, completed)
+                await send_problem(completed, problem)
                 return
         await self._app(scope, receive, completed)
 
@@ -101,9 +101,3 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.IPv6Network((parsed, 64), strict=False))
-
-
-async def refuse(problem: Problem, send: Any) -> None:
-    """Answer a request with the document of a problem."""
-    headers = [(b"retry-after", b"%d" % (problem.retry_after_s or 1))]
-    await send_document(send, problem.status, ErrorDocument(problem.detail), headers)

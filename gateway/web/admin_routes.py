@@ -7,10 +7,10 @@ from typing import Any
 
 from crossbook.common.process.log import logger
 from crossbook.gateway.auth.access import Access
-from crossbook.gateway.problem import ErrorDocument, Problem, internal
+from crossbook.gateway.problem import Problem, internal
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
-from crossbook.gateway.web.answer import send_document
+from crossbook.gateway.web.answer import send_document, send_problem
 from crossbook.gateway.web.entrance import AsgiApp, Entrance
 
 
@@ -55,16 +55,16 @@ class AdminRoutes(ABC):
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         headers = list(self._headers)
-        document: Any
         try:
             status, document = await self._answer(scope, receive)
-        except Problem as problem:
-            status, document = problem.status, ErrorDocument(problem.detail, self._request_id())
-            if status == 405:
+        except Exception as error:
+            problem = error if isinstance(error, Problem) else internal()
+            if problem is not error:
+                logger().exception("request_failed", path=self._path)
+            if problem.status == 405:
                 headers.append((b"allow", self._methods_of(scope["path"])))
-        except Exception:
-            logger().exception("request_failed", path=self._path)
-            status, document = 500, ErrorDocument(internal().detail, self._request_id())
+            await send_problem(send, problem, self._request_id(), headers)
+            return
         await send_document(send, status, document, headers)
 
     async def _answer(self, scope: Any, receive: Any) -> tuple[int, Any]:

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
+from crossbook.gateway.problem import ErrorDocument, Problem
+
 JSON: Final = b"application/json"
 
 _encode = msgspec.json.Encoder().encode
@@ -21,6 +23,16 @@ async def send_answer(
     shape = (b"content-type", media_type), (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [*shape, *headers]})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_problem(
+    send: Any, problem: Problem, request_id: str = "", headers: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
+    """Send the document of a problem, with the time to wait where the request may come again."""
+    if problem.retry_after_s is not None:
+        headers = [*headers, (b"retry-after", b"%d" % problem.retry_after_s)]
+    document = ErrorDocument(problem.detail, request_id)
+    await send_document(send, problem.status, document, headers)
 
 
 async def send_document(

@@ -11,10 +11,10 @@ from typing import Any, Final
 from crossbook.gateway.api.request_body import received, whole_body
 from crossbook.gateway.auth.access import Access
 from crossbook.gateway.auth.scopes import READING
-from crossbook.gateway.problem import ErrorDocument, Problem, malformed
+from crossbook.gateway.problem import Problem, malformed
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission, Admitted
-from crossbook.gateway.web.answer import send_document
+from crossbook.gateway.web.answer import send_problem
 
 WITH_BODY: Final = ("POST", "PATCH")
 """Methods whose body is read."""
@@ -102,9 +102,8 @@ class Entrance:
         await self._app(scope, receive, send)
 
     async def _refuse(self, problem: Problem, send: Any) -> None:
-        document = ErrorDocument(problem.detail, self._request_ids())
         headers = [(b"www-authenticate", CHALLENGE)] if problem.status == 401 else []
-        await send_document(send, problem.status, document, headers)
+        await send_problem(send, problem, self._request_ids(), headers)
 
     def _completed(self, scope: Any, send: Any, added: list[tuple[bytes, bytes]]) -> Any:
         """`send` with the headers `added`, with the complete `Allow` where there is one, and for

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from crossbook.gateway.problem import ErrorDetail, ErrorDocument
-from crossbook.gateway.web.answer import send_answer, send_document
+from crossbook.gateway.problem import ErrorDetail, ErrorDocument, Problem
+from crossbook.gateway.web.answer import send_answer, send_document, send_problem
 
 BUSY = (b"retry-after", b"1")
 
@@ -51,3 +51,16 @@ def test_an_answer_without_a_document_has_no_body() -> None:
     asyncio.run(send_document(server.send, 204, None))
     status, headers, body = server.answer()
     assert (status, headers[b"content-length"], body) == (204, b"0", b"")
+
+
+def test_a_problem_is_sent_with_the_time_to_wait_where_the_request_may_come_again() -> None:
+    for status, wait in ((503, {b"retry-after": b"1"}), (422, {})):
+        server = Server()
+        asyncio.run(
+            send_problem(server.send, Problem(status, "CODE", "text"), "gw-7", [(b"x", b"y")])
+        )
+        sent, headers, body = server.answer()
+        assert sent == status
+        shape = (b"content-type", b"content-length")
+        assert {n: v for n, v in headers.items() if n not in shape} == {b"x": b"y", **wait}
+        assert b'"gw-7"' in body
