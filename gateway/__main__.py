@@ -194,6 +194,7 @@ class Gateway:
         bounds = Bounds(
             connections=places,
             of_address=settings.places_of_address(places),
+            of_address_per_s=settings.limit("connections_per_second"),
             unread_of_all=settings.max_unread_mb * MIB,
         )
         router = sockets.orders_router(self._context, settings.gateway_orders, self._keyring)

@@ -18,6 +18,7 @@ from crossbook.common.process.config import Settings
 from crossbook.common.process.keyring import Realm
 from crossbook.common.process.log import logger
 from crossbook.common.process.tcp_facts import owner_of
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_stream import OrderStreams
@@ -31,7 +32,6 @@ from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.history.socket import HistorySocket
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.limits.account_limits import UNLIMITED, AccountLimits
-from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.limits.http import AddressLimits
 from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.operations.metrics import GatewayMetrics, Handshakes, OrderTraffic
@@ -159,6 +159,7 @@ class Interfaces:
             connections_max=settings.max_websocket_connections,
             of_address_max=settings.places_of_address(settings.max_websocket_connections),
             http_of_address_max=settings.places_of_address(HTTP_CONNECTIONS_MAX),
+            of_address_per_s=settings.limit("connections_per_second"),
             unread_max=settings.max_unread_mb * MIB,
         )
         hub = metrics.hub = Hub(router, limits)

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.limits.account_limits import AccountLimits
-from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.limits.http import AddressLimits, network_of
 from tests.worlds.rest_world import RestWorld, limit
 

@@ -51,6 +51,6 @@ def test_every_reason_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     clients.bodies.hold(Client("a"), 11)
     clients.refused["unread"] += 3
     assert clients.cut_off() == {
-        "bodies_of_all": 1, "connections": 0, "connections_of_address": 0, "unread": 3,
-        "unread_of_all": 1,
+        "bodies_of_all": 1, "connections": 0, "connections_of_address": 0, "rate_of_address": 0,
+        "unread": 3, "unread_of_all": 1,
     }  # fmt: skip
