@@ -1,7 +1,7 @@
-"""One order with hundreds of thousands of fills in its way stops, and no batch is beyond a limit.
+"""An order that meets hundreds of thousands of makers stops early, and no batch exceeds its limit.
 
-Measured before: one IOC order with 500,000 fills was one batch of 35 MB, whose first frame came
-after four seconds.
+Measured without the limits: one IOC order with 500,000 fills was one batch of 35 MB, whose first
+frame left after four seconds.
 """
 
 from crossbook.common.instruments_file import MAX_FILLS

@@ -1,7 +1,7 @@
-"""Icebergs of many slices in the book, and FOK orders that cannot fill: a kill costs O(orders).
+"""To kill a FOK order costs O(orders), however many slices the icebergs in the book have.
 
-Measured before: 5,000 icebergs of 100 slices, and a frame of 60 such FOK orders, stopped the venue
-for a minute.
+Measured at a cost of O(slices): 5,000 icebergs of 100 slices, and a frame of 60 FOK orders that
+could not fill, stopped the venue for a minute.
 """
 
 import time
@@ -53,7 +53,8 @@ def shortest(engine: Engine, command: NewOrder, seconds: int = 3) -> float:
 def test_a_killed_fok_looks_at_each_iceberg_once(
     venue: Engine, lots: int, prevention: Prevention
 ) -> None:
-    """One that the book could fill, but with more makers than an order may meet, is killed too."""
+    """A FOK order that would fill, but with more makers than an order may meet, is killed as
+    well."""
     taker = NewOrder(
         0, 0, BOB + 1, BTC.id, BUY, 1, int(TimeInForce.FOK), PRICE, lots, "", 0, int(prevention)
     )

@@ -1,7 +1,7 @@
-"""A batch larger than one resend answer does not stop a recorder for ever.
+"""A recorder behind a batch larger than one resend answer receives that batch and goes on.
 
-Measured before: behind a batch of 35 MB the recorder requested the same range without end, while
-`/ready` reported that it was well.
+Measured without resends in parts: behind a batch of 35 MB the recorder requested the same range
+without end, while `/ready` reported it as available.
 """
 
 import pytest
