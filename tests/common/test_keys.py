@@ -1,4 +1,5 @@
-"""API keys: limits of their fields, when they may be used, and what they never show."""
+"""API keys: limits of their fields, the times at which they may be used, and the secrets that they
+never show."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Which peers a socket with keys admits."""
+"""The peers that a socket with keys admits."""
 
 import pytest
 from msgspec.structs import replace

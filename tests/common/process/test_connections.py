@@ -1,4 +1,4 @@
-"""Connections that take too much of a socket are ended, and no other."""
+"""A connection that exceeds a bound of its socket is ended, and no other one is."""
 
 import contextlib
 import socket
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not HAS_FACTS, reason="the kernel does not count
 
 SECONDS: Final = 10.0
 FLOOD: Final = 64 * MIB
-"""Bytes after which a peer gives up that nobody ends."""
+"""Bytes after which a peer gives up where the server has not cut it off."""
 
 
 class Server:
