@@ -3,10 +3,10 @@
 Run by the suite as `python -m tests.conformance.adapter`. Every event becomes commands of our
 engine, and every answer is read from our events and our book; nothing is matched here.
 
-One account enters all orders, named "<instrument>.<source id>.<life>", so that the engine itself
-judges which ids are active, taken or dead. The suite lets an id live again once its order ended,
-where we would take the same words for a retry of the first order: hence the life. With self-trade
-prevention each owner has an account; an id that is taken is judged under the account that has it.
+One account enters all orders under the name "<instrument>.<source id>.<life>", so that the engine
+itself judges which ids are active, taken or ended. The suite accepts an id again once its order has
+ended, where our engine would see a retry of the first order: hence the life. With self-trade
+prevention each owner has an account; an id in use is judged under the account that uses it.
 
 Where the suite's rules are not ours, the translation is:
 
@@ -78,11 +78,11 @@ _POLICIES: Final = {
 
 
 class RefusedError(Exception):
-    """The suite's rules refuse the event; the text is its reason code."""
+    """A refusal of the event by the suite's rules; the text is its reason code."""
 
 
 class Adapter:
-    """One engine, and the suite's symbols, ids and owners of its orders."""
+    """One engine, with the suite's symbols, ids and owners of its orders."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         algorithm = config.get("matching_algorithm", "fifo")
@@ -165,7 +165,7 @@ class Adapter:
             )  # fmt: skip
         found, _ = self._engine.open_orders(account, instrument, client_order_id=name)
         if not found:
-            # The engine reports it itself; the request about the dead order does not matter.
+            # The engine reports the end itself; the answer about the ended order does not matter.
             return self._send(
                 op,
                 AmendOrder(

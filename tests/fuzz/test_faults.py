@@ -1,4 +1,4 @@
-"""Rules of any shape: each is in force, or refused with a field; nothing else happens."""
+"""A rule of any shape is in force, or refused with a field; nothing else happens."""
 
 from typing import Any
 
