@@ -1,4 +1,4 @@
-"""Random acts on API keys: few ids and few materials, so that they meet, and odd values."""
+"""Random acts on API keys: few ids and few materials, so that keys collide, and odd values."""
 
 from collections.abc import Iterator
 from random import Random
