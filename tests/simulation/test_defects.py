@@ -1,4 +1,4 @@
-"""The simulation finds bugs: each of these defects, inserted on purpose, breaks a promise in few
+"""The simulation finds defects: each of these, inserted on purpose, breaks a promise in few
 seeds."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,7 +56,7 @@ def resend_skips_a_command(patch: Patch) -> None:
 
 
 def no_dedupe(patch: Patch) -> None:
-    """Every command that arrives is applied."""
+    """Every command that arrives is applied, repeats too."""
     patch.setattr("crossbook.matcher.engine.engine.is_next_request", lambda last, request: True)
 
 
@@ -148,7 +148,7 @@ def session_hands_on_twice(patch: Patch) -> None:
 
 
 def answer_is_lost_with_the_connection(patch: Patch) -> None:
-    """A client that came back is not notified of missing reports."""
+    """A client that connects again receives no notice of missing reports."""
     receive_frame = OrderDesk.receive_frame
 
     def silent(self: OrderDesk, identity: bytes, frame: bytes) -> None:
@@ -238,12 +238,13 @@ DEFECTS = (
 )
 
 IN_THE_ENGINE = frozenset({no_dedupe, gaps_in_commands_are_applied, no_memory_of_retries})
-"""Patches of these are not seen by native code."""
+"""Defects whose patch has no effect on native code."""
 
 SEEDS_OF: dict[Callable[[Patch], None], range] = {
     answer_is_lost_with_the_connection: range(420, 720),
 }
-"""The seeds of defects that few find: some 2 in 100 find this one, and the first of these does."""
+"""Other seeds for a defect that few seeds find: some 2 in 100 find this one, and the first of these
+does."""
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
