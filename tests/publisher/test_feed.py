@@ -1,4 +1,4 @@
-"""Events in, exact messages out."""
+"""The exact messages of the feed for given events."""
 
 from zlib import crc32
 
