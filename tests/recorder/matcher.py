@@ -1,4 +1,4 @@
-"""A matcher under random commands, and the record of a plain reader of its events."""
+"""A matcher under random commands, and the record that a plain reader makes of its events."""
 
 from random import Random
 
@@ -47,8 +47,8 @@ class RecordedMatcher:
         return self._sequencer.seq
 
     def apply(self, count: int) -> EventBatch | None:
-        """The batch of `count` more commands, some time after the one before. Where the matcher
-        needs several, with acts that go on, they are one here."""
+        """The batch of `count` more commands, some time after the previous one. Where acts go on,
+        and the matcher sends several batches, they are joined."""
         self.now_ns += self._chance.choice((1, 10**6, SECOND_NS // 3, 40 * SECOND_NS))
         commands: list[Command] = []
         expected = []

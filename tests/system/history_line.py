@@ -21,7 +21,7 @@ from crossbook.common.process.programs import MODULES
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import Journal
 from crossbook.recorder.database import open_database
-from tests.recorder.naive import NaiveRecord, Row, tables_of, tables_wanted
+from tests.recorder.naive import NaiveRecord, Row, tables_expected, tables_of
 from tests.system.exchange import REPOSITORY, Exchange, select_nothing
 
 SECONDS = 20.0
@@ -84,17 +84,17 @@ class HistoryLine:
 
     def await_rows(self, url: str = "") -> None:
         """Return once the journal has stopped growing and the tables contain all of it."""
-        wanted = tables_wanted(self.truth())
+        expected = tables_expected(self.truth())
         engine = open_database(url or f"sqlite:///{self.exchange.data}/history.db")
         try:
             deadline = time.monotonic() + SECONDS
             while True:
                 select_nothing(0.2)
-                before, wanted = wanted, tables_wanted(self.truth())
+                before, expected = expected, tables_expected(self.truth())
                 found = _tables_so_far(engine)
-                if found == wanted == before and wanted["trades"]:
+                if found == expected == before and expected["trades"]:
                     return
-                counts = {name: (len(found[name]), len(wanted[name])) for name in wanted}
+                counts = {name: (len(found[name]), len(expected[name])) for name in expected}
                 assert time.monotonic() < deadline, f"{counts}\n{self.exchange.logs()}"
         finally:
             engine.dispose()
