@@ -1,7 +1,8 @@
-"""A publisher of one instrument without sockets: random changes in, feed frames and replies out.
+"""A publisher of one instrument without sockets: it makes random changes, and returns frames and
+replies.
 
-Its book is a plain list, so that a follower's book is compared with one that shares no code with
-it.
+Its book is a plain list, so that the book of a follower is compared with one that shares no code
+with it.
 """
 
 import random
@@ -121,7 +122,7 @@ class FeedSource:
         return frames
 
     def change_state(self, state: int, until_ns: int = 0) -> list[Frames]:
-        """Put the instrument into another state; the frame sent."""
+        """Put the instrument into another state; return the sent frame."""
         self.seq += 1
         self.state = MarketState(
             symbol=SYMBOL, seq=self.seq, state=state, until_ns=until_ns, indicative_ticks=0,

@@ -1,4 +1,5 @@
-"""The exchange's messages to a replay, from the plainest book: answers, trades, L3 changes."""
+"""The messages of an exchange to a replay, made from the plainest book: answers, trades, L3
+changes."""
 
 from msgspec import Struct
 
@@ -12,7 +13,7 @@ FIRST_SEQ = 500
 
 
 class Outcome(Struct):
-    """All messages that follow from one command."""
+    """All messages that one command leads to."""
 
     answer: entry.Ack | entry.Reject
     executions: list[entry.Execution]
