@@ -28,12 +28,12 @@ def test_buckets_hold_as_many_tokens_as_an_exact_count() -> None:
         exact = min(20.0, exact + 8 * step_ns / SECOND)
         is_at_an_edge = min(exact % 1, 1 - exact % 1) < 1e-6
         assert abs(buckets.left(1, now_ns) - int(exact)) <= is_at_an_edge
-        wanted = chance.randrange(12)
-        taken = buckets.take(1, wanted, now_ns)
-        assert taken <= wanted
+        requested = chance.randrange(12)
+        taken = buckets.take(1, requested, now_ns)
+        assert taken <= requested
         exact -= taken
         assert exact > -1e-6
-        assert taken == wanted or exact < 1 + 1e-6
+        assert taken == requested or exact < 1 + 1e-6
 
 
 def test_the_wait_is_until_the_next_token_and_no_longer() -> None:

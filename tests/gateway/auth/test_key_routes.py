@@ -139,7 +139,7 @@ def test_a_key_is_disabled_rotated_and_deleted() -> None:
     assert world.send("DELETE", "/alice-1").status_code == 404
 
 
-def test_a_public_key_of_its_owner_is_taken_and_no_secret_made() -> None:
+def test_a_public_key_of_its_owner_is_stored_and_no_secret_made() -> None:
     private = Ed25519PrivateKey.generate().public_key()
     raw = private.public_bytes_raw()
     pem = private.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -215,7 +215,7 @@ def test_only_administrators_reach_the_keys() -> None:
     assert not world.administration.acts
 
 
-def test_other_paths_and_the_problems_of_the_matcher_pass() -> None:
+def test_other_paths_and_problems_of_the_matcher_are_passed_on() -> None:
     world = World()
     assert asyncio.run(world.client.get("/api/v1/admin/keyring")).status_code == 299
     world.administration.problem = Problem(503, "ADMINISTRATION_UNAVAILABLE", "away")

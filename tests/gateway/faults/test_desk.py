@@ -1,4 +1,4 @@
-"""Faults of ZeroMQ order entry: what a session receives, and whether its request was done."""
+"""Faults of ZeroMQ order entry: the replies to a session, and whether its request was done."""
 
 from collections.abc import Callable
 from typing import Any
@@ -49,8 +49,8 @@ def order(request_seq: int, side: Side = Side.BUY, **more: Any) -> New:
 
 
 class FaultyDeskWorld(DeskWorld):
-    """A desk behind rules, with the sessions of account 7 (ann) and 8 (bob). Time passes in
-    `wait`."""
+    """A desk behind rules, with the sessions of account 7 (ann) and 8 (bob). `wait` lets time
+    pass."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,12 +168,12 @@ def test_a_closed_session_has_to_log_on_again(world: FaultyDeskWorld) -> None:
 
 def test_a_logon_can_be_delayed_and_refused(world: FaultyDeskWorld) -> None:
     world.rule(Refuse(code="BUSY", method="log_on", account=9, next=1))
-    for wanted in (Reject, Welcome):
+    for expected in (Reject, Welcome):
         world.faulty.receive_frame(b"carl", bytes(8) + encode(Logon(1, 9)))
-        assert isinstance(world.sent()[b"carl"][0], wanted)
+        assert isinstance(world.sent()[b"carl"][0], expected)
 
 
-def test_an_unknown_outcome_was_done(world: FaultyDeskWorld) -> None:
+def test_a_command_with_an_unknown_outcome_was_done(world: FaultyDeskWorld) -> None:
     world.rule(AnswerUnknown(next=1))
     world.request(ANN, order(1, client_order_id="a"))
     reply = world.sent()[ANN][0]
@@ -232,7 +232,7 @@ def test_a_request_before_its_rule_keeps_its_answer(world: FaultyDeskWorld) -> N
 
 
 def fill(world: FaultyDeskWorld) -> list[Reply]:
-    """Ann's replies to an order that bob's fills at once."""
+    """The replies to ann for an order that an order of bob's fills at once."""
     world.request(BOB, order(1, Side.SELL))
     world.sent()
     world.request(ANN, order(2))
@@ -282,7 +282,7 @@ def test_a_session_ends_in_place_of_its_execution(world: FaultyDeskWorld) -> Non
     assert isinstance(world.sent()[ANN][0], Reject)
 
 
-def test_a_message_sent_again_on_request_comes_whole(world: FaultyDeskWorld) -> None:
+def test_a_message_sent_again_on_request_is_whole(world: FaultyDeskWorld) -> None:
     world.rule(ExecutionsSilent())
     fill(world)
     seq = world.desk.seq
@@ -319,6 +319,6 @@ def test_the_probe_of_an_address_passes(world: FaultyDeskWorld) -> None:
     assert world.sent() == {ANN: [], BOB: []}
 
 
-def test_the_rest_is_that_of_the_desk(world: FaultyDeskWorld) -> None:
+def test_every_other_method_is_that_of_the_desk(world: FaultyDeskWorld) -> None:
     assert world.faulty.sessions is world.desk.sessions
     assert world.faulty.is_accepting

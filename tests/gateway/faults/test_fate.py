@@ -1,5 +1,5 @@
-"""The fate of a message: delays add up, the first rule that ends it decides, later ones do not
-count."""
+"""The fate of a message: delays add up, the first rule that ends the message decides, and later
+rules do not count."""
 
 import pytest
 

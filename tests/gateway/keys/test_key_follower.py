@@ -1,4 +1,4 @@
-"""The table of a gateway equals the matcher's keys: over pages, events, losses and restarts."""
+"""The keys of a gateway equal those of the matcher, over pages, events, losses and restarts."""
 
 from random import Random
 
@@ -112,7 +112,7 @@ def test_a_request_is_repeated_after_a_while_or_at_once_where_it_was_not_sent() 
 
 
 def administer(world: LinkWorld, *acts: CreateKey | SetKeyEnabled | DeleteKey) -> None:
-    """The matcher applies acts; the events leave on their wire."""
+    """Let the matcher apply acts; the events leave on their wire."""
     assert world.matcher is not None
     commands = [Administer(0, 0, act.account, 0, "local", act) for act in acts]
     world.events.put(world.matcher.apply([encode(commands)], world.now_ns))
@@ -151,7 +151,7 @@ def test_a_gateway_without_the_keys_is_busy() -> None:
     assert world.desk.is_accepting
 
 
-def test_a_gap_and_lost_events_are_made_good() -> None:
+def test_a_gap_and_lost_events_are_repaired() -> None:
     world = LinkWorld(with_keys=True)
     world.step(5)
     administer(world, CreateKey(0, 0, 7, 0, A))
@@ -172,7 +172,7 @@ def test_a_gap_and_lost_events_are_made_good() -> None:
     assert (found.key_id, found.enabled) == ("b", False)
 
 
-def test_a_matcher_without_the_keys_of_the_one_before_takes_them_away() -> None:
+def test_keys_of_an_earlier_matcher_are_removed_when_its_successor_lacks_them() -> None:
     world = LinkWorld(with_keys=True)
     world.step(5)
     administer(world, CreateKey(0, 0, 7, 0, A), CreateKey(0, 0, 7, 0, B))
@@ -190,7 +190,7 @@ def test_a_matcher_without_the_keys_of_the_one_before_takes_them_away() -> None:
 def test_any_two_gateways_agree_with_the_matcher_after_random_acts_and_faults(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The two are one gateway that is started again, and one that ran all the time."""
+    """The two gateways are one that is started again, and one that runs all the time."""
     monkeypatch.setattr(engine_keys, "PAGE_KEYS", 3)
     random = Random(seed)
     faults = NetworkFaults(lose=0.15, double=0.15, delay=0.4)

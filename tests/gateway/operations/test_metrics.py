@@ -15,7 +15,7 @@ def answered(seq: int) -> Metrics:
     return Metrics(request_id=1, seq=seq, text="")
 
 
-def test_without_parts_there_are_only_the_processes() -> None:
+def test_without_parts_the_exposition_has_only_the_processes() -> None:
     assert samples(GatewayMetrics(1, 2)) == {"up gateway": 1}
 
 

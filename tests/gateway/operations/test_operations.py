@@ -67,7 +67,7 @@ def test_operations_serve_three_paths_and_the_checks_of_every_gateway(
 
 
 class OwnMetrics:
-    """The exposition of the gateway, which keeps the answers of the others."""
+    """The exposition of the gateway. It keeps the answers of the other processes."""
 
     answers: ProcessAnswers | None = None
 
@@ -129,7 +129,7 @@ def test_without_an_api_a_gateway_is_ready_when_its_market_data_is_live() -> Non
     )
 
 
-def test_a_gateway_without_an_api_names_what_does_not_answer_and_is_degraded() -> None:
+def test_a_gateway_without_an_api_names_silent_processes_and_is_degraded() -> None:
     refused = "crossbook_matcher_clock_refused 1.0\n"
     world = Answering(matcher=None, matcher_1=refused, matcher_2=None, recorder=None)
     world.operations.faults_in_force = lambda: FaultsInForce(3, 9)

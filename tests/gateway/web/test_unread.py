@@ -1,4 +1,4 @@
-"""Responses that nobody reads, over the real server."""
+"""Responses that no client reads, over the real server."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ async def client(server: HttpServer, sent: bytes, host: str = "127.0.0.1") -> so
 
 
 async def read(made: socket.socket) -> int:
-    """How many bytes come until the server ends the connection or nothing follows."""
+    """The number of bytes received until the server ends the connection, or sends nothing more."""
     loop, size = asyncio.get_running_loop(), 0
     with contextlib.suppress(ConnectionError, TimeoutError):
         while size < len(LARGE):
@@ -71,7 +71,7 @@ async def read(made: socket.socket) -> int:
     return size
 
 
-def test_a_response_that_nobody_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_reads_no_response_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_connection, "READ_WITHIN_S", 0.3)
 
     async def main() -> None:
