@@ -1,4 +1,5 @@
-"""The clock of a whole exchange: it has moved once every gateway answers that all has followed."""
+"""The clock of a whole exchange has moved once every gateway answers that every part has
+followed."""
 
 import json
 import threading
@@ -116,7 +117,7 @@ def test_a_gateway_that_does_not_follow_is_named_with_the_reason(
     assert error.value.address == address
 
 
-def test_a_gateway_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absent_gateway_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     Matchers(monkeypatch)
     address = f"http://127.0.0.1:{free_ports(1)[0]}"
     with (
@@ -126,7 +127,7 @@ def test_a_gateway_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         clock.advance("1d")
 
 
-def test_a_clock_of_the_machine_is_refused_before_any_gateway_is_asked(
+def test_a_clock_of_the_machine_is_refused_before_any_request_to_a_gateway(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     matchers = Matchers(monkeypatch, AdminView(1, 5, [], [], NOW_NS, NOW_NS))

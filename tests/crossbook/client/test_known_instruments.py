@@ -1,4 +1,4 @@
-"""The instruments that a client knows."""
+"""The instruments that a client has received."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ BTC = "BTC-USDT"
 ORDER = new_order(BTC, "buy", quantity_lots=1, price_ticks=100)
 
 
-def test_a_list_makes_its_instruments_and_their_assets_known() -> None:
+def test_a_list_adds_its_instruments_and_their_assets() -> None:
     known = KnownInstruments()
     assert (known.by_symbol, known.has(""), known.has(BTC)) == (None, False, False)
     known.receive(Unanswered(entry.ListInstruments(1), True, "late"))
@@ -30,7 +30,7 @@ def test_a_list_makes_its_instruments_and_their_assets_known() -> None:
     assert known.balance(entry.Balance("XRP", 1, 0)).decimals is None
 
 
-def test_answers_of_a_batch_get_the_instrument_of_their_request() -> None:
+def test_answers_of_a_batch_have_the_instrument_of_their_request() -> None:
     known = KnownInstruments()
     known.receive(entry.Instruments(1, [example()]))
     ack = known.answer(entry.Ack(1, 2, 2, 1, "", 1, 0), ORDER)

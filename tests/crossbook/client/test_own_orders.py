@@ -178,7 +178,7 @@ def test_a_query_ends_what_it_does_not_list_and_gives_way_to_what_is_newer(
         (ack(8, 8), new_order("DOGE-USD", "buy", "1", "1")),
     ],
 )
-def test_what_cannot_be_followed_leaves_a_doubt(
+def test_an_event_that_cannot_be_followed_leaves_a_doubt(
     orders: Orders, reply: entry.Reply, request_: entry.Request | None
 ) -> None:
     orders.answered(reply, request_)

@@ -1,4 +1,4 @@
-"""The capture of a feed: joined once it is known whole, and refused where it never will be."""
+"""The capture of a feed: it is joined once it is complete, and refused where it never will be."""
 
 from collections import deque
 from typing import Any, cast
@@ -103,7 +103,7 @@ def test_the_end_waits_for_the_next_heartbeat() -> None:
     assert ops(capture.finish(5.0)) == [("exec", 2, 1)]
 
 
-def test_an_end_that_is_never_known_is_refused() -> None:
+def test_a_recording_whose_end_is_never_complete_is_refused() -> None:
     capture, _ = captured()
     with pytest.raises(MarketDataError, match="did not complete the feed in 0 s"):
         list(capture.finish(0.0))

@@ -1,4 +1,5 @@
-"""The events of resting orders lead to the matcher's own books, whatever orders did."""
+"""From the events of resting orders a reader rebuilds the books of the matcher, under all kinds of
+orders."""
 
 from collections import Counter
 from collections.abc import Collection

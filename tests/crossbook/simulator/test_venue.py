@@ -1,4 +1,4 @@
-"""The venue in one process answers as a gateway does, with the engine's own money."""
+"""The venue in one process answers as a gateway does, and has the money of the engine."""
 
 from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.rules import Rules

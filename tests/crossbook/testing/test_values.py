@@ -1,4 +1,4 @@
-"""Values that compare what a trader would name, and print as the expression that makes them."""
+"""Values that compare the facts a trader names, and print as the expression that makes them."""
 
 from decimal import Decimal
 from typing import Any

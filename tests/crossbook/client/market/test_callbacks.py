@@ -1,4 +1,4 @@
-"""Which callbacks are called with what, and what an exception of one does."""
+"""The callbacks that are called, their arguments, and the effect of an exception in one of them."""
 
 import pytest
 
@@ -85,7 +85,7 @@ def test_callbacks_of_one_kind_are_called_in_their_order_and_for_their_symbol(
     ]  # fmt: skip
 
 
-def test_a_book_is_given_once_for_all_changes_and_behind_everything_else(market: Market) -> None:
+def test_a_book_is_passed_once_for_all_changes_and_after_everything_else(market: Market) -> None:
     market.on_book(market.calls.append)
     market.on_trade(lambda trade: market.calls.append(trade.trade_id))
     orders = feed.OrdersUpdate(BTC, 1, 1, 0, [], 0)
@@ -94,7 +94,7 @@ def test_a_book_is_given_once_for_all_changes_and_behind_everything_else(market:
     ]  # fmt: skip
 
 
-def test_a_snapshot_gives_its_ticker_candles_and_state(market: Market) -> None:
+def test_a_snapshot_calls_with_its_ticker_candles_and_state(market: Market) -> None:
     for register in (market.on_ticker, market.on_candle, market.on_state):
         register(market.calls.append)
     market.on_book(market.calls.append)
@@ -104,7 +104,7 @@ def test_a_snapshot_gives_its_ticker_candles_and_state(market: Market) -> None:
     assert market.deliver(snapshot) == [TICKER, CANDLE, STATE, market.books[BTC]]
 
 
-def test_a_silence_is_given_as_true_and_its_end_as_false(market: Market) -> None:
+def test_a_silence_calls_with_true_and_its_end_with_false(market: Market) -> None:
     market.on_stale(market.calls.append)
     assert market.deliver(FeedStale(), FeedLive()) == [True, False]
 

@@ -22,7 +22,7 @@ def trades(*trade_ids: int) -> feed.Trades:
 
 
 class Watched:
-    """A watch, and what it makes of updates."""
+    """A watch, and the events that it makes of updates."""
 
     def __init__(self, channels: tuple[str, ...] = ("l2", "trade")) -> None:
         self.watch = GapWatch(channels)
@@ -69,7 +69,7 @@ def test_a_consumer_without_books_misses_no_changes_of_them() -> None:
     assert gaps(watched.events(trades(9))) == [Gap(BTC, "trade", 6, 8)]
 
 
-def test_an_exchange_that_began_anew_is_a_gap_from_its_beginning() -> None:
+def test_a_restarted_exchange_is_a_gap_from_its_beginning() -> None:
     watched = Watched()
     watched.events(snapshot(90, 40), trades(41))
     assert gaps(watched.events(snapshot(3, 1), trades(2))) == [Gap(BTC, "book", 1, 3)]
