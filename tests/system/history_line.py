@@ -1,5 +1,8 @@
-"""Connections to an exchange with a recorder: commands straight to the matcher, questions about the
-past, and the truth to compare the tables with, read from the journal."""
+"""Connections to an exchange with a recorder: commands straight to the matcher, and history
+queries.
+
+The journal gives the true rows, with which the tables are compared.
+"""
 
 import subprocess
 import sys
@@ -46,7 +49,7 @@ class HistoryLine:
         self._context.destroy(linger=0)
 
     def trade(self, count: int, frame: int = 10) -> None:
-        """Hand the matcher so many random commands, which trade with each other."""
+        """Send the matcher so many random commands, which trade with each other."""
         for first in range(0, count, frame):
             commands = [self._command() for _ in range(min(frame, count - first))]
             assert self._commands.poll(round(SECONDS * 1000), zmq.POLLOUT), "no matcher"

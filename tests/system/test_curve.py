@@ -1,4 +1,4 @@
-"""Every ZeroMQ socket of an exchange with keys, and everybody who shall not get in."""
+"""Every ZeroMQ socket of an exchange with keys, and every peer that it has to refuse."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ ADMITTED = {
     "boss": {Realm.ADMIN, Realm.FEED},
     "exchange": set(Realm),
 }
-"""By key, the sockets that admit it."""
+"""The keys, each with the sockets that admit it."""
 
 
 class KeyedExchange:
@@ -115,7 +115,7 @@ def knock(address: str, kind: int, keyring: Keyring | None) -> str:
 
 
 def refusal_of(client: Client, seconds: float = 20.0) -> OrderRejected:
-    """The first refusal of a request that was accepted until now."""
+    """The first refusal of a request. Earlier ones were accepted."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -141,7 +141,7 @@ def world() -> Iterator[KeyedExchange]:
 
 
 @pytest.mark.parametrize("setting", SOCKETS)
-def test_every_socket_admits_its_keys_and_nobody_else(world: KeyedExchange, setting: str) -> None:
+def test_every_socket_admits_its_keys_and_no_other(world: KeyedExchange, setting: str) -> None:
     realm, kind = SOCKETS[setting]
     address = world.exchange.addresses[setting]
     for name, realms in ADMITTED.items():
@@ -185,7 +185,7 @@ def test_a_key_of_scope_read_queries_and_trades_nothing(world: KeyedExchange) ->
             assert refused.value.reason == RejectReason.FORBIDDEN
 
 
-def test_somebody_elses_token_is_of_no_use(world: KeyedExchange) -> None:
+def test_the_token_of_another_session_is_refused(world: KeyedExchange) -> None:
     orders = world.exchange.orders
     with (
         RawSession(orders, ACCOUNT, keyring=world.keys("trader")) as victim,
@@ -230,7 +230,7 @@ def test_a_keyed_feed_is_read_with_a_key(world: KeyedExchange) -> None:
             market.wait_ready(0.2)
 
 
-def test_clients_learn_why_they_are_not_admitted(world: KeyedExchange) -> None:
+def test_a_refused_client_receives_the_reason(world: KeyedExchange) -> None:
     orders = world.exchange.orders
     other = Keyring(world.pairs["trader"], new_pair().public)
     for keys, why in ((None, WITHOUT), (world.keys("boss"), REFUSED), (other, STRANGER)):

@@ -142,7 +142,7 @@ def test_a_heartbeat_follows_every_move_of_a_manual_clock_at_once(
 
 
 @pytest.mark.parametrize(("payload", "malformed"), [(IDLE, 0), (IDLE[:-1], 9), (b"", 9)])
-def test_batches_that_are_none_are_counted_and_left_out(
+def test_bytes_that_are_no_batch_are_counted_and_left_out(
     monkeypatch: pytest.MonkeyPatch, payload: bytes, malformed: int
 ) -> None:
     rounds = Rounds()
@@ -151,7 +151,8 @@ def test_batches_that_are_none_are_counted_and_left_out(
 
 
 def test_waiting_events_are_published_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five batches of two events: after every four events, and what is left at the end."""
+    """There are five batches of two events. Parts are published after every four events, and at the
+    end."""
     added = InstrumentAdded(1, 0, 0, 1, example())
     two = EventBatch(incarnation=7, first_seq=1, last_seq=2, time_ns=9, events=[added] * 2)
     rounds = Rounds()
@@ -188,7 +189,7 @@ def test_a_reply_of_the_matcher_ends_its_silence_too(monkeypatch: pytest.MonkeyP
         assert (rounds.batches, rounds.malformed) == (0, 0)
 
 
-def test_a_request_that_the_matcher_does_not_accept_is_sent_again_at_the_next_look(
+def test_a_request_that_the_matcher_does_not_accept_is_sent_again_in_the_next_round(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loop = Loop(monkeypatch, heartbeat_ms=5_000)
@@ -207,7 +208,7 @@ def test_a_stop_ends_the_loop_within_the_longest_sleep(monkeypatch: pytest.Monke
     assert loop.script.clock.monotonic_ns() - NOW_NS <= (1_510 + SLEEP_MS + 1) * MS
 
 
-def test_books_are_logged_once_when_they_are_wanted_and_when_they_are_loaded(
+def test_books_are_logged_once_when_they_are_requested_and_when_they_are_loaded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loop = Loop(monkeypatch)
