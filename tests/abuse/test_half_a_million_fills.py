@@ -39,7 +39,21 @@ def matcher() -> Sequencer:
 def test_an_order_stops_and_no_batch_is_large() -> None:
     sequencer = matcher()
     shows = Instructions(display_lots=1)
-    iceberg = NewOrder(0, 0, BOB, BTC.id, SELL, 1, 1, 100, SLICES, "", 0, 0, shows)
+    iceberg = NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=BOB,
+        instrument=BTC.id,
+        side=SELL,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=100,
+        quantity_lots=SLICES,
+        client_order_id="",
+        quote_amount=0,
+        prevention=0,
+        instructions=shows,
+    )
     batches_of(sequencer, [encode([iceberg] * ICEBERGS)])
     taker = limit(ALICE, BUY, 100, ICEBERGS * SLICES, time_in_force=TimeInForce.IOC)
     batches = batches_of(sequencer, [encode([taker, taker, limit(ALICE, BUY, 50, 1)])])

@@ -209,7 +209,16 @@ class Adapter:
         if not 0 < lots <= order.remaining_lots:
             raise RefusedError("INVALID_ORDER")
         if lots == order.remaining_lots:
-            return self._send("reduce", CancelOrder(0, 0, account, instrument, order.order_id))
+            return self._send(
+                "reduce",
+                CancelOrder(
+                    gateway=0,
+                    request_seq=0,
+                    account=account,
+                    instrument=instrument,
+                    order_id=order.order_id,
+                ),
+            )
         total = order.quantity_lots - lots
         return self._send(
             "reduce",
@@ -236,7 +245,16 @@ class Adapter:
                 ),
             )  # fmt: skip
         source_id, owner = self._labels[order.order_id]
-        self._send("replace", CancelOrder(0, 0, account, instrument, order.order_id))
+        self._send(
+            "replace",
+            CancelOrder(
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=instrument,
+                order_id=order.order_id,
+            ),
+        )
         again = NewOrder(
             gateway=0, request_seq=0, account=account, instrument=instrument, side=order.side,
             order_type=OrderType.LIMIT, time_in_force=TimeInForce.GTC, price_ticks=price,

@@ -93,7 +93,13 @@ class Administration:
             InstrumentState.AUCTION if self._is_crossed(instrument) else InstrumentState.OPEN
         )
         market.events.append(
-            InstrumentStateChanged(market.seq, 0, 0, instrument, market.states[instrument])
+            InstrumentStateChanged(
+                seq=market.seq,
+                gateway=0,
+                request_seq=0,
+                instrument=instrument,
+                state=market.states[instrument],
+            )
         )
         market.begin(market.elect(instrument))
 
@@ -119,7 +125,11 @@ class Administration:
             self.deadlines[command.account] = (deadline, self.market.seq)
         self.market.events.append(
             CancelAfterSet(
-                self.market.seq, command.gateway, command.request_seq, command.account, deadline
+                seq=self.market.seq,
+                gateway=command.gateway,
+                request_seq=command.request_seq,
+                account=command.account,
+                deadline_ns=deadline,
             )
         )
         return None
@@ -156,7 +166,13 @@ class Administration:
         market.trade_ids[new.id] = market.last_prices[new.id] = market.looked_at[new.id] = 0
         market.states[new.id] = int(InstrumentState.OPEN)
         market.events.append(
-            InstrumentAdded(market.seq, command.gateway, command.request_seq, new.id, new)
+            InstrumentAdded(
+                seq=market.seq,
+                gateway=command.gateway,
+                request_seq=command.request_seq,
+                instrument=new.id,
+                definition=new,
+            )
         )
         return None
 
@@ -180,10 +196,14 @@ class Administration:
         market.states[instrument] = command.state
         market.events.append(
             InstrumentStateChanged(
-                market.seq, command.gateway, command.request_seq, instrument, command.state,
-                command.until_ns,
+                seq=market.seq,
+                gateway=command.gateway,
+                request_seq=command.request_seq,
+                instrument=instrument,
+                state=command.state,
+                until_ns=command.until_ns,
             )
-        )  # fmt: skip
+        )
         market.begin(market.elect(instrument))
         return None
 
@@ -228,7 +248,11 @@ class Administration:
             market.expire(order, RejectReason.INSUFFICIENT_LIQUIDITY)
         self.halts.pop(instrument, None)
         market.states[instrument] = state
-        market.events.append(InstrumentStateChanged(market.seq, 0, 0, instrument, state))
+        market.events.append(
+            InstrumentStateChanged(
+                seq=market.seq, gateway=0, request_seq=0, instrument=instrument, state=state
+            )
+        )
         yield from market.elect(instrument)
 
     def _cannot_pay(self, instrument: int, price: int) -> list[ModelOrder]:

@@ -151,12 +151,15 @@ class ReferenceMatcher:
             sides.append(
                 [
                     RestingOrder(
-                        o.order_id, o.price_ticks, o.offered_lots, o.display_lots,
-                        o.remaining_lots - o.offered_lots,
+                        order_id=o.order_id,
+                        price_ticks=o.price_ticks,
+                        shown_lots=o.offered_lots,
+                        display_lots=o.display_lots,
+                        hidden_lots=o.remaining_lots - o.offered_lots,
                     )
                     for o in orders
                 ]
-            )  # fmt: skip
+            )
         return BookState(
             instrument=instrument,
             bids=sides[0],

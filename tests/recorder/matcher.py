@@ -94,9 +94,9 @@ class RecordedMatcher:
 
 def _joined(earlier: EventBatch, later: EventBatch) -> EventBatch:
     return EventBatch(
-        earlier.incarnation,
-        earlier.first_seq,
-        later.last_seq,
-        later.time_ns,
-        [*earlier.events, *later.events],
+        incarnation=earlier.incarnation,
+        first_seq=earlier.first_seq,
+        last_seq=later.last_seq,
+        time_ns=later.time_ns,
+        events=[*earlier.events, *later.events],
     )

@@ -194,7 +194,13 @@ def journal_forgets_a_payload(patch: Patch) -> None:
 
     def short(first: int, last: int, time_ns: int, payloads: Iterable[bytes], events: bytes) -> Any:
         kept = list(payloads)
-        return Record(first, last, time_ns, kept[:-1] if len(kept) > 1 else kept, events)
+        return Record(
+            first_seq=first,
+            last_seq=last,
+            time_ns=time_ns,
+            payloads=kept[:-1] if len(kept) > 1 else kept,
+            events=events,
+        )
 
     patch.setattr(sequencer, "Record", short)
 

@@ -88,8 +88,19 @@ class FeedSource:
         first = self.seq + 1
         changes = [self._change() for _ in range(self.random.randint(1, 3))]
         after = {side: dict(self.levels(side)) for side in (1, 2)}
-        frames = [self._send("l3", OrdersUpdate(
-            SYMBOL, first, self.seq, self._chain("l3"), changes, 0))]  # fmt: skip
+        frames = [
+            self._send(
+                "l3",
+                OrdersUpdate(
+                    symbol=SYMBOL,
+                    first_seq=first,
+                    seq=self.seq,
+                    prev_seq=self._chain("l3"),
+                    changes=changes,
+                    time_ns=0,
+                ),
+            )
+        ]
         bids, asks = (
             [
                 (price, after[side].get(price, 0))
@@ -166,17 +177,30 @@ class FeedSource:
             change = draw.choice(("remove", "reduce", "requeue"))
             if change == "reduce" and lots > 1:
                 self.orders[place] = (number, side, price, lots - 1)
-                return OrderChange(self.seq, number, side, price, lots - 1)
+                return OrderChange(
+                    seq=self.seq, order_id=number, side=side, price_ticks=price, shown_lots=lots - 1
+                )
             del self.orders[place]
             if change == "requeue":
                 price = self._price(side)
                 self.orders.append((number, side, price, lots + 1))
-                return OrderChange(self.seq, number, side, price, lots + 1, True)
-            return OrderChange(self.seq, number, side, price, 0)
+                return OrderChange(
+                    seq=self.seq,
+                    order_id=number,
+                    side=side,
+                    price_ticks=price,
+                    shown_lots=lots + 1,
+                    requeued=True,
+                )
+            return OrderChange(
+                seq=self.seq, order_id=number, side=side, price_ticks=price, shown_lots=0
+            )
         side = draw.choice((1, 2))
         price, lots = self._price(side), draw.randint(1, 9)
         self.orders.append((self.seq, side, price, lots))
-        return OrderChange(self.seq, self.seq, side, price, lots)
+        return OrderChange(
+            seq=self.seq, order_id=self.seq, side=side, price_ticks=price, shown_lots=lots
+        )
 
     def _price(self, side: int) -> int:
         return self.random.randint(1, 30) + (0 if side == 1 else 30)

@@ -155,7 +155,13 @@ class EngineMatcher:
         if isinstance(request, KeysRequest):
             keys, more = keys_page(engine, request.after_key_id)
             return encode(
-                KeyPage(request.request_id, self.incarnation, engine.keys_seq, keys, more)
+                KeyPage(
+                    request_id=request.request_id,
+                    incarnation=self.incarnation,
+                    changed_seq=engine.keys_seq,
+                    keys=keys,
+                    more=more,
+                )
             )
         assert isinstance(request, BalancesRequest), request
         balances = [Balance("BTC", 5, 1), Balance(f"X{self.incarnation}", 2, 0)]

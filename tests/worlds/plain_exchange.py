@@ -66,7 +66,13 @@ class PlainExchange:
             side, price, _, _ = before.get(recorded_id) or after[recorded_id]
             lots = after[recorded_id][3] if recorded_id in after else 0
             outcome.changes.append(
-                feed.OrderChange(self._seq, self._order_id[recorded_id], side, price, lots)
+                feed.OrderChange(
+                    seq=self._seq,
+                    order_id=self._order_id[recorded_id],
+                    side=side,
+                    price_ticks=price,
+                    shown_lots=lots,
+                )
             )
         return outcome
 
