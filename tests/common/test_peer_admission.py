@@ -16,7 +16,13 @@ from crossbook.common.peer_admission import (
 )
 
 INTERNAL, ALICE, BEFORE = b"i" * 32, b"a" * 32, b"b" * 32
-KEY = Key("alice", KeyScheme.CURVE, ALICE, Scope.READ | Scope.TRADE, 7)
+KEY = Key(
+    key_id="alice",
+    scheme=KeyScheme.CURVE,
+    material=ALICE,
+    scopes=Scope.READ | Scope.TRADE,
+    account=7,
+)
 NOW = 1_000
 
 

@@ -21,7 +21,13 @@ from crossbook.publisher.key_lookup import AGE_NS, KeyLookup
 
 KEYRING = Keyring.of_exchange(new_pair(), has_keyed_feed=True)
 KEYS = [
-    Key(f"key-{number}", KeyScheme.CURVE, bytes([number]) * 32, Scope.READ, 7)
+    Key(
+        key_id=f"key-{number}",
+        scheme=KeyScheme.CURVE,
+        material=bytes([number]) * 32,
+        scopes=Scope.READ,
+        account=7,
+    )
     for number in range(1, 6)
 ]
 
@@ -62,7 +68,13 @@ class Matcher:
         self.requests += 1
         self.changed_seq += self.changes_between_pages
         later = [key for key in self.keys if key.key_id > request.after_key_id]
-        page = KeyPage(request.request_id, 1, self.changed_seq, later[:2], len(later) > 2)
+        page = KeyPage(
+            request_id=request.request_id,
+            incarnation=1,
+            changed_seq=self.changed_seq,
+            keys=later[:2],
+            more=len(later) > 2,
+        )
         router.send_multipart([identity, encode(page)])
 
 

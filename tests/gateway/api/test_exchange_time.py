@@ -50,7 +50,9 @@ def up_to_date(question: Any) -> HistoryAnswer:
 
 def matcher_time(world: RestWorld, time_ns: int, seq: int = 0) -> None:
     """Deliver a batch of the matcher with this time to the gateway."""
-    world.desk.apply(EventBatch(7, seq + 1, seq, time_ns, []))
+    world.desk.apply(
+        EventBatch(incarnation=7, first_seq=seq + 1, last_seq=seq, time_ns=time_ns, events=[])
+    )
 
 
 def looked_at(world: RestWorld) -> asyncio.Event:

@@ -131,10 +131,30 @@ def test_a_key_is_disabled_rotated_and_deleted() -> None:
     assert world.send("DELETE", "/alice-1").json() == {"key_id": "alice-1"}
     acts = [act for act, by in world.administration.acts if by == "ops"]
     assert acts[1:] == [
-        SetKeyEnabled(0, 0, 0, 0, "alice-1", False),
-        RotateKey(0, 0, 0, 0, "alice-1", SECRET.encode(), 60_000_000_000, 5_000_000),
-        RotateKey(0, 0, 0, 0, "alice-1", SECRET.encode(), 0, -1),
-        DeleteKey(0, 0, 0, 0, "alice-1"),
+        SetKeyEnabled(
+            gateway=0, request_seq=0, account=0, instrument=0, key_id="alice-1", enabled=False
+        ),
+        RotateKey(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=0,
+            key_id="alice-1",
+            material=SECRET.encode(),
+            overlap_ns=60_000_000_000,
+            expires_ns=5_000_000,
+        ),
+        RotateKey(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=0,
+            key_id="alice-1",
+            material=SECRET.encode(),
+            overlap_ns=0,
+            expires_ns=-1,
+        ),
+        DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id="alice-1"),
     ]
     assert world.send("DELETE", "/alice-1").status_code == 404
 

@@ -305,7 +305,9 @@ def test_market_data_may_need_a_key() -> None:
         headers = READER.headers("GET", "/ws/ticker/BTC-USDT", at_ns=NOW_NS)
         raw = tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
         for given, sent in ((raw, ["opened"]), ((), [])):
-            handshake = Handshake("/ws/ticker/BTC-USDT", "", given, "", "192.0.2.1")
+            handshake = Handshake(
+                path="/ws/ticker/BTC-USDT", query="", headers=given, address="", peer="192.0.2.1"
+            )
             channel = cast(Channel, gate.market_stream(handshake, stream))
             connection = Sent()
             channel.opened(cast(Any, connection))

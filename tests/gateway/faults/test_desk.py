@@ -45,7 +45,9 @@ ANN, BOB = b"ann", b"bob"
 
 def order(request_seq: int, side: Side = Side.BUY, **more: Any) -> New:
     """A limit order of 0.1 at 50000."""
-    return New(request_seq, "BTC-USDT", side, "0.1", "50000", **more)
+    return New(
+        request_seq=request_seq, symbol="BTC-USDT", side=side, quantity="0.1", price="50000", **more
+    )
 
 
 class FaultyDeskWorld(DeskWorld):
@@ -112,7 +114,13 @@ def test_a_refused_request_is_rejected_and_others_of_its_frame_are_done(
     world.rule(Refuse(code="BUSY", next=1))
     world.request(ANN, order(1, client_order_id="a"), order(2))
     replies = world.sent()[ANN]
-    assert replies[0] == Reject(1, RejectReason.BUSY, "", "refused by fault rule 1", "a")
+    assert replies[0] == Reject(
+        request_seq=1,
+        reason=RejectReason.BUSY,
+        field="",
+        text="refused by fault rule 1",
+        client_order_id="a",
+    )
     assert isinstance(replies[1], Ack)
     assert world.open_orders == 1
     assert world.desk.outbox.rejects[RejectReason.BUSY] == 1
@@ -288,7 +296,22 @@ def test_a_message_sent_again_on_request_is_whole(world: FaultyDeskWorld) -> Non
     seq = world.desk.seq
     world.request(ANN, CatchUp(3, 1))
     old, new = (
-        Execution(0, each, "BTC-USDT", 1, "", 2, 1, 1, 5, 1, 1, 0, 5) for each in (seq, seq + 1)
+        Execution(
+            request_seq=0,
+            seq=each,
+            symbol="BTC-USDT",
+            order_id=1,
+            client_order_id="",
+            kind=2,
+            status=1,
+            side=1,
+            price_ticks=5,
+            quantity_lots=1,
+            filled_lots=1,
+            remaining_lots=0,
+            time_ns=5,
+        )
+        for each in (seq, seq + 1)
     )
     world.desk.outbox.extend(ANN, [old, new])
     world.desk.outbox.extend(BOB, [old])

@@ -30,7 +30,7 @@ from crossbook.gateway.faults.fate import (
 )
 from crossbook.gateway.faults.refusal import Refused
 
-REQUEST = RequestFacts("zeromq", 7, "", "submit", "BTC-USDT")
+REQUEST = RequestFacts(interface="zeromq", account=7, path="", method="submit", symbol="BTC-USDT")
 EXECUTION = ExecutionFacts("zeromq", 7, "BTC-USDT")
 BUSY = Refuse(code="BUSY")
 

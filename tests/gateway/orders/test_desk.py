@@ -40,11 +40,18 @@ SYMBOL = "BTC-USDT"
 
 
 def sell(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000, coid: str = "") -> New:
-    return New(seq, SYMBOL, Side.SELL, quantity, price, client_order_id=coid)
+    return New(
+        request_seq=seq,
+        symbol=SYMBOL,
+        side=Side.SELL,
+        quantity=quantity,
+        price=price,
+        client_order_id=coid,
+    )
 
 
 def buy(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000) -> New:
-    return New(seq, SYMBOL, Side.BUY, quantity, price)
+    return New(request_seq=seq, symbol=SYMBOL, side=Side.BUY, quantity=quantity, price=price)
 
 
 def buying(**terms: Any) -> New:

@@ -37,10 +37,12 @@ from crossbook.gateway.orders.keyed_desk import KeyedDesk, nobody
 from tests.worlds.desk_world import DeskWorld
 
 FULL = Scope.READ | Scope.TRADE
-ALICE = Key("alice", KeyScheme.CURVE, b"a" * 32, FULL, 7)
-READER = Key("reader", KeyScheme.CURVE, b"r" * 32, Scope.READ, 7)
-BOB = Key("bob", KeyScheme.CURVE, b"b" * 32, FULL, 8)
-ORDER = New(2, "BTC-USDT", 1, "0.01", "50000")
+ALICE = Key(key_id="alice", scheme=KeyScheme.CURVE, material=b"a" * 32, scopes=FULL, account=7)
+READER = Key(
+    key_id="reader", scheme=KeyScheme.CURVE, material=b"r" * 32, scopes=Scope.READ, account=7
+)
+BOB = Key(key_id="bob", scheme=KeyScheme.CURVE, material=b"b" * 32, scopes=FULL, account=8)
+ORDER = New(request_seq=2, symbol="BTC-USDT", side=1, quantity="0.01", price="50000")
 
 TRADING: list[Request] = [
     ORDER,

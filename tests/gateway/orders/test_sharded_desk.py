@@ -44,7 +44,14 @@ SYMBOLS = {ASSIGNMENT[each.id]: each.symbol for each in reversed(INSTRUMENTS)}
 
 
 def order(seq: int, shard: int, side: int = Side.SELL, name: str = "") -> New:
-    return New(seq, SYMBOLS[shard], side, "2", "5000", client_order_id=name)
+    return New(
+        request_seq=seq,
+        symbol=SYMBOLS[shard],
+        side=side,
+        quantity="2",
+        price="5000",
+        client_order_id=name,
+    )
 
 
 def the_ack(replies: list[Reply]) -> Ack:

@@ -34,7 +34,14 @@ class World:
         for session, found in self.turns.take():
             for request in found:
                 number = self.in_flight.number + 1
-                command = CancelOrder(1, number, session.account, 1, 0, "")
+                command = CancelOrder(
+                    gateway=1,
+                    request_seq=number,
+                    account=session.account,
+                    instrument=1,
+                    order_id=0,
+                    client_order_id="",
+                )
                 self.in_flight.add(session, request.request_seq, command)
             taken.append((session.account, len(found)))
         return taken
