@@ -41,7 +41,8 @@ def keys() -> list[tuple[Key, str]]:
         (KeyScheme.RSA, der, pem(long)),
     ]
     return [
-        (Key("k", scheme, public, Scope.READ, 7), secret) for scheme, public, secret in materials
+        (Key(key_id="k", scheme=scheme, material=public, scopes=Scope.READ, account=7), secret)
+        for scheme, public, secret in materials
     ]
 
 
@@ -54,7 +55,9 @@ def test_a_gateway_accepts_the_signed_requests(window_ms: int | None) -> None:
         signer = RequestSigner("k", secret, window_ms)
         target, body = "/api/v1/orders?limit=5", b'{"a":1}'
         headers = signer.headers("POST", target, body)
-        request = Asked("POST", target.encode(), (), "127.0.0.1", None)
+        request = Asked(
+            method="POST", target=target.encode(), headers=(), peer="127.0.0.1", account=None
+        )
         signed = Signed(
             headers["CROSSBOOK-KEY"],
             headers["CROSSBOOK-TIMESTAMP"],
@@ -63,7 +66,9 @@ def test_a_gateway_accepts_the_signed_requests(window_ms: int | None) -> None:
         )
         assert signed.recv_window == ("" if window_ms is None else str(window_ms))
         assert access.check(request, signed, Scope.READ, body) is key
-        request = Asked("GET", b"/ws/orders", (), "127.0.0.1", None)
+        request = Asked(
+            method="GET", target=b"/ws/orders", headers=(), peer="127.0.0.1", account=None
+        )
         assert access.check(request, Signed(**signer.sign_in()), Scope.READ, b"") is key
 
 

@@ -30,7 +30,13 @@ def exchange() -> Iterator[Exchange]:
 
 
 def order(session: RawSession) -> entry.New:
-    return entry.New(session.next_seq(), "BTC-USDT", int(Side.BUY), "0.001", "10000")
+    return entry.New(
+        request_seq=session.next_seq(),
+        symbol="BTC-USDT",
+        side=int(Side.BUY),
+        quantity="0.001",
+        price="10000",
+    )
 
 
 def throttled(replies: list[entry.Reply]) -> list[entry.Reject]:

@@ -187,7 +187,16 @@ def test_a_halt_ends_at_its_time_on_every_interface(timed: TimedExchange) -> Non
         AdminClient(timed.admin) as admin,
         connect(f"{timed.exchange.api.replace('http', 'ws')}/ws/ticker/{SYMBOL}") as stream,
     ):
-        admin.act(SetInstrumentState(0, 0, 0, 1, InstrumentState.HALTED, until_ns))
+        admin.act(
+            SetInstrumentState(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=1,
+                state=InstrumentState.HALTED,
+                until_ns=until_ns,
+            )
+        )
         halted = timed.messages(stream, "state", lambda each: each["state"] == "halted")[-1]
         assert halted["state_until"] == time_text(until_ns)
         timed.advance("4m59s")

@@ -285,7 +285,9 @@ def test_with_a_manual_clock_an_order_expires_when_the_time_is_moved(
     before, moved, after = [decode_admin_reply(frames[-1]) for _, frames in loop.admin.sent]
     assert isinstance(before, AdminView)
     assert (before.time_ns, before.is_manual) == (NOW, True)
-    assert moved == AdminTimeAdvanced(2, NOW, NOW + SECOND, 3, 2)
+    assert moved == AdminTimeAdvanced(
+        request_id=2, before_ns=NOW, time_ns=NOW + SECOND, seq=3, batches=2
+    )
     assert isinstance(after, AdminView)
     assert (after.time_ns, after.clock_refused) == (NOW + SECOND, False)
     # Once a sleep at most: a timer that is due soon is not waited for.

@@ -105,10 +105,14 @@ def heartbeats(
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
         loop.script.at(ms, lambda: busy.waiting.extend([[frame]] * at_once))
     for ms, time_ns in (moves or {}).items():
-        moved = encode(EventBatch(7, 1, 0, time_ns, []))
+        moved = encode(
+            EventBatch(incarnation=7, first_seq=1, last_seq=0, time_ns=time_ns, events=[])
+        )
         loop.script.at(ms, partial(loop.events.waiting.append, [moved]))
     if moves is not None:
-        loop.replica.receive_reply(Books(1, 7, 0, 0, [], [example()]))
+        loop.replica.receive_reply(
+            Books(request_id=1, incarnation=7, seq=0, time_ns=0, books=[], instruments=[example()])
+        )
     loop.run(until_ms)
     found = []
     for ms, frames in loop.public.sent:
@@ -153,7 +157,7 @@ def test_bytes_that_are_no_batch_are_counted_and_left_out(
 def test_waiting_events_are_published_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """There are five batches of two events. Parts are published after every four events, and at the
     end."""
-    added = InstrumentAdded(1, 0, 0, 1, example())
+    added = InstrumentAdded(seq=1, gateway=0, request_seq=0, instrument=1, definition=example())
     two = EventBatch(incarnation=7, first_seq=1, last_seq=2, time_ns=9, events=[added] * 2)
     rounds = Rounds()
     published: list[int] = []
@@ -212,7 +216,9 @@ def test_books_are_logged_once_when_they_are_requested_and_when_they_are_loaded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loop = Loop(monkeypatch)
-    books = encode(Books(1, 7, 0, 0, [], [example()]))
+    books = encode(
+        Books(request_id=1, incarnation=7, seq=0, time_ns=0, books=[], instruments=[example()])
+    )
     loop.script.at(100, lambda: loop.queries.waiting.append([books]))
     loop.run(1_000)
     lines = capsys.readouterr().out.splitlines()

@@ -227,7 +227,17 @@ def test_throttled_requests_are_sent_again_after_the_wait_of_the_gateway() -> No
     sent_by(session)
     lose_session(session)
     sent_by(session)
-    give(session, Reject(named, RejectReason.THROTTLED, "", "", "a", retry_after_ms=3_000))
+    give(
+        session,
+        Reject(
+            request_seq=named,
+            reason=RejectReason.THROTTLED,
+            field="",
+            text="",
+            client_order_id="a",
+            retry_after_ms=3_000,
+        ),
+    )
     assert not any(isinstance(each, New) for each in sent_by(session, 3 * SECOND - 1))
     assert any(isinstance(each, New) for each in sent_by(session, 3 * SECOND))
 

@@ -245,7 +245,14 @@ class PlainClient(AnsweringClient):
             if trades:
                 self.updates.append(Trades("X", trades))
             self.updates.append(
-                OrdersUpdate("X", answer.seq, answer.seq, 0, outcome.changes, time_ns=0)
+                OrdersUpdate(
+                    symbol="X",
+                    first_seq=answer.seq,
+                    seq=answer.seq,
+                    prev_seq=0,
+                    changes=outcome.changes,
+                    time_ns=0,
+                )
             )
         return replies
 
@@ -257,7 +264,20 @@ class PlainFeed:
         self.counters = SimpleNamespace(gaps=3)
         self.ready = True
         self._client = client
-        client.updates.append(Snapshot(1, "X", FIRST_SEQ - 1, {}, [], [], 0, 0, 0, bids))
+        client.updates.append(
+            Snapshot(
+                request_id=1,
+                symbol="X",
+                seq=FIRST_SEQ - 1,
+                topics={},
+                bids=[],
+                asks=[],
+                checksum=0,
+                time_ns=0,
+                last_trade_id=0,
+                bid_orders=bids,
+            )
+        )
 
     def receive(self, timeout_s: float) -> list[Any]:
         """All that is there."""

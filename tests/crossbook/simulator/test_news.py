@@ -62,7 +62,18 @@ def test_each_agent_receives_its_own_fills_and_rejections_and_all_trades() -> No
     news.filled(0, 0, FILL, 9)
     news.deliver(set())
     trade = MarketTrade(6_500_000, 3, Side.BUY)
-    assert one.news == [Fill(Side.SELL, 6_500_000, 3, Liquidity.MAKER, 11, 9, 2), trade]
+    assert one.news == [
+        Fill(
+            side=Side.SELL,
+            price_ticks=6_500_000,
+            lots=3,
+            liquidity=Liquidity.MAKER,
+            fee_units=11,
+            slot=9,
+            remaining_lots=2,
+        ),
+        trade,
+    ]
     assert other.news == [trade, Rejection("new", RejectReason.BAD_LOT, "quantity", 6)]
     news.deliver(set())
     assert len(one.news) == len(other.news) == 2

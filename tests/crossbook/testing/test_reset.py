@@ -62,8 +62,21 @@ def trade_and_break(exchange: Exchange, stack: ExitStack) -> None:
         address = f"{exchange.websocket_url}/{stream.format(SYMBOL)}"
         stack.enter_context(connect(address)).recv()
     ethereum = exchange.instruments["ETH-USDT"].id
-    exchange.admin.act(SetInstrumentState(0, 0, 0, ethereum, InstrumentState.HALTED))
-    exchange.admin.act(SetFees(0, 0, 0, ethereum, 7, 11))
+    exchange.admin.act(
+        SetInstrumentState(
+            gateway=0, request_seq=0, account=0, instrument=ethereum, state=InstrumentState.HALTED
+        )
+    )
+    exchange.admin.act(
+        SetFees(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=ethereum,
+            maker_fee_rate=7,
+            taker_fee_rate=11,
+        )
+    )
     for kind, fields in (
         ("delay", {"milliseconds": 60_000, "account": 9}),
         ("feed_drop", {"symbol": "ETH-USDT"}),

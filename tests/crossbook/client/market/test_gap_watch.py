@@ -10,15 +10,49 @@ BTC = "BTC-USDT"
 
 
 def snapshot(seq: int, last_trade_id: int = 4) -> feed.Snapshot:
-    return feed.Snapshot(1, BTC, seq, {}, [], [], 0, 0, last_trade_id)
+    return feed.Snapshot(
+        request_id=1,
+        symbol=BTC,
+        seq=seq,
+        topics={},
+        bids=[],
+        asks=[],
+        checksum=0,
+        time_ns=0,
+        last_trade_id=last_trade_id,
+    )
 
 
 def depth(seq: int) -> feed.DepthUpdate:
-    return feed.DepthUpdate(BTC, seq, seq, seq - 1, [], [], 0, 0)
+    return feed.DepthUpdate(
+        symbol=BTC,
+        first_seq=seq,
+        seq=seq,
+        prev_seq=seq - 1,
+        bids=[],
+        asks=[],
+        checksum=0,
+        time_ns=0,
+    )
 
 
 def trades(*trade_ids: int) -> feed.Trades:
-    return feed.Trades(BTC, [feed.Trade(9, each, 1, 1, 1, 1, 2, 0) for each in trade_ids])
+    return feed.Trades(
+        BTC,
+        [
+            feed.Trade(
+                seq=9,
+                trade_id=each,
+                price_ticks=1,
+                quantity_lots=1,
+                aggressor_side=1,
+                maker_order_id=1,
+                taker_order_id=2,
+                time_ns=0,
+            )
+            for each in trade_ids
+        ],
+    )
 
 
 class Watched:
