@@ -60,7 +60,7 @@ def test_postgresql_does_not_wait_for_its_disk_and_reads_one_state(
         assert connection.execute(text("SHOW transaction_isolation")).scalar() == "repeatable read"
 
 
-def test_two_reads_of_one_transaction_see_one_state(engine: Engine) -> None:
+def test_two_reads_of_one_transaction_return_one_state(engine: Engine) -> None:
     with engine.begin() as reading:
         before = reading.execute(text("SELECT seq FROM position")).scalar()
         with engine.begin() as writing:

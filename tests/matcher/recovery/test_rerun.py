@@ -326,14 +326,14 @@ class TestProgram:
         (full / "file").touch()
         empty = tmp_path / "empty"
         empty.mkdir()
-        for words, said in (
+        for words, printed in (
             ([str(tmp_path / "none")], f"{tmp_path}/none: No such file"),
             ([str(empty)], "holds no journal"),
             ([str(folder), "--output", str(full)], "is not empty; name a new folder"),
             ([str(folder), "--instruments", str(tmp_path / "none")], "instruments file"),
         ):
             assert program.main(words) == 2
-            assert said in capsys.readouterr().err
+            assert printed in capsys.readouterr().err
 
     def test_a_rerun_that_fails_leaves_no_journal(
         self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
