@@ -15,7 +15,7 @@ def answered(seq: int) -> Metrics:
     return Metrics(request_id=1, seq=seq, text="")
 
 
-def test_without_parts_there_are_only_the_processes() -> None:
+def test_without_parts_the_exposition_has_only_the_processes() -> None:
     assert samples(GatewayMetrics(1, 2)) == {"up gateway": 1}
 
 
@@ -112,7 +112,8 @@ def test_every_sample_of_market_data_and_of_the_web_has_its_own_value() -> None:
     closed = {POLICY_VIOLATION: 33, 1000: 34}
     hub = Sized(35, closed={ABNORMAL: 0, TRY_AGAIN_LATER: 0} | closed,
                 limits=parts(connections_max=36), crowd=parts(
-                    cut_off=lambda: {"unread": 81}, unread=parts(total=82)))  # fmt: skip
+                    cut_off=lambda: {"unread": 81}, unread=parts(total=82),
+                    turns=parts(waiting=84)))  # fmt: skip
     exposition.hub = hub  # type: ignore[assignment]
     exposition.server = parts(http_connections=range(37))
     exposition.http = parts(statuses={"200": 38, "404": 39}, times=once(40_000_000_000))
@@ -146,6 +147,7 @@ def test_every_sample_of_market_data_and_of_the_web_has_its_own_value() -> None:
         "gateway_http_seconds_sum": 40,
         "gateway_http_connections": 37,
         "gateway_http_cut_off_total unread": 81,
+        "gateway_web_waiting": 84,
         "gateway_web_bytes_unread": 82,
         "gateway_websockets": 35,
         "gateway_websockets_limit": 36,
