@@ -44,6 +44,7 @@ from crossbook.gateway.orders.matcher_sockets import MatcherSockets
 from crossbook.gateway.streams.latest import LATEST_LEAST_NS
 from crossbook.gateway.streams.loop import StreamLoop
 from crossbook.gateway.streams.routes import Streams
+from crossbook.gateway.streams.together import DrivenStreams, StreamsTogether
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.certificate import Certificate
 from crossbook.gateway.web.channel import Router
@@ -54,7 +55,7 @@ from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConn
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.http_turns import HttpTurns
-from crossbook.gateway.web.stream_router import stream_router
+from crossbook.gateway.web.stream_router import FaceRoute, stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
 if TYPE_CHECKING:
@@ -150,38 +151,44 @@ class Interfaces:
             app = self._faults.app(app, Admission(hosts), access)
             metrics.faults = self._faults.table
             operations.faults_in_force = self._faults.in_force
-        if self._entry is not None:
-            metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
-            metrics.handshakes = self._entry.handshakes
-            metrics.limits = self._entry.limits
-            metrics.links = [matcher.link for matcher in self._entry.matchers]
-        if "streams" in settings.gateway_roles:
-            metrics.streams = Streams(0 if self._clock.is_manual else LATEST_LEAST_NS)
-            StreamLoop(feed, metrics.streams, self._clock)
-        router = self._router(Admission(hosts), order_streams, metrics.streams, gate)
+        self._count_orders(metrics)
+        face_paths = self._market_streams(feed, metrics, desks)
+        router = self._router(Admission(hosts), order_streams, metrics.streams, gate, face_paths)
         if self._faults is not None:
             router = self._faults.router(router, access)
-        limits = Limits(
-            connections_max=settings.max_websocket_connections,
-            of_address_max=settings.places_of_address(settings.max_websocket_connections),
-            http_of_address_max=settings.places_of_address(HTTP_CONNECTIONS_MAX),
-            of_address_per_s=settings.limit("connections_per_second"),
-            unread_max=settings.max_unread_mb * MIB,
-        )
-        hub = metrics.hub = Hub(router, limits)
+        hub = metrics.hub = Hub(router, self._limits())
         buckets = None
         if requests := settings.limit("address_requests_per_second"):
             buckets = TokenBuckets(requests, 2 * requests)
             app = metrics.address_limits = AddressLimits(app, buckets, SystemClock().monotonic_ns)
         if "binance" in roles:
             assert desks is not None
-            face = self._with_binance(app, desks, feed, buckets, Admission(hosts), access)
+            face = self._with_binance(app, desks, metrics, buckets, Admission(hosts), access)
             app, metrics.address_weights = face, face.venue.weights
         app = HttpTurns(app, hub.crowd.turns, SystemClock().monotonic_ns)
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
         metrics.server = server
         return server
+
+    def _count_orders(self, metrics: GatewayMetrics) -> None:
+        """Let `/metrics` count order entry, where it is served."""
+        if self._entry is None:
+            return
+        metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
+        metrics.handshakes = self._entry.handshakes
+        metrics.limits = self._entry.limits
+        metrics.links = [matcher.link for matcher in self._entry.matchers]
+
+    def _limits(self) -> Limits:
+        settings = self._settings
+        return Limits(
+            connections_max=settings.max_websocket_connections,
+            of_address_max=settings.places_of_address(settings.max_websocket_connections),
+            http_of_address_max=settings.places_of_address(HTTP_CONNECTIONS_MAX),
+            of_address_per_s=settings.limit("connections_per_second"),
+            unread_max=settings.max_unread_mb * MIB,
+        )
 
     def _with_key_routes(self, app: AsgiApp, admission: Admission, access: Access) -> AsgiApp:
         """The application with the routes of API keys, where there are keys."""
@@ -228,21 +235,51 @@ class Interfaces:
         access = KeyAccess(self._keys, SystemClock().now_ns, self._exchange_ns, is_keyed)
         return access, KeyGate(access)
 
+    def _market_streams(
+        self, feed: MarketFeed, metrics: GatewayMetrics, desks: "_Desks | None"
+    ) -> FaceRoute | None:
+        """Drive the streams of market data that the roles name; return the paths of those of the
+        Binance-spot face, if it is one of them."""
+        families: list[DrivenStreams] = []
+        paths = None
+        if "streams" in self._settings.gateway_roles:
+            metrics.streams = Streams(0 if self._clock.is_manual else LATEST_LEAST_NS)
+            families.append(metrics.streams)
+        if "binance" in self._settings.gateway_roles:
+            assert desks is not None, "the face needs the record"
+            assert self._entry is not None, "the face needs order entry"
+            from crossbook.gateway.binance.market.record import MarketRecord
+            from crossbook.gateway.binance.streams.assembly import market_streams
+            from crossbook.gateway.binance.streams.route import StreamPaths
+
+            metrics.face_streams = market_streams(
+                feed,
+                MarketRecord(desks.history, self._entry.local),
+                self._settings.binance_connection_s,
+                is_manual=self._clock.is_manual,
+            )
+            families.append(metrics.face_streams)
+            paths = StreamPaths(metrics.face_streams, lambda: feed.instruments).find
+        if families:
+            StreamLoop(feed, StreamsTogether(families), self._clock)
+        return paths
+
     def _router(
         self,
         admission: Admission,
         orders: OrderStreams | None,
         streams: Streams | None,
         gate: "KeyGate | None",
+        face: FaceRoute | None,
     ) -> Router:
         """The router of WebSockets, which opens streams by `gate` where there is one."""
         if gate is None:
             everybody = orders.route if orders is not None else None
-            return stream_router(admission, everybody, streams)
+            return stream_router(admission, everybody, streams, face=face)
         route = gate.order_route(orders) if orders is not None else None
         if self._settings.feed_access == "public":
-            return stream_router(admission, route, streams)
-        return stream_router(admission, route, streams, gate.market_stream)
+            return stream_router(admission, route, streams, face=face)
+        return stream_router(admission, route, streams, gate.market_stream, face)
 
     def _probes(self) -> Probes:
         probed: dict[str, tuple[str, Realm]] = {}
@@ -321,7 +358,7 @@ class Interfaces:
         self,
         app: AsgiApp,
         desks: "_Desks",
-        feed: MarketFeed,
+        metrics: GatewayMetrics,
         buckets: TokenBuckets | None,
         admission: Admission,
         access: Access,
@@ -331,6 +368,9 @@ class Interfaces:
         from crossbook.gateway.binance.assembly import FaceLimits, rest_face
 
         settings = self._settings
+        feed, streams = metrics.feed, metrics.face_streams
+        assert feed is not None, "the face needs market data"
+        assert streams is not None, "the face has streams"
         assert self._entry is not None, "the face needs order entry"
         limits = FaceLimits(
             settings.limit("address_requests_per_second"),
@@ -351,6 +391,7 @@ class Interfaces:
             self._keys,
             check,
             settings.feed_access == "keyed",
+            number_of=streams.number_of,
         )
 
 

@@ -1,1 +1,1 @@
-"""Tests of the market data of the Binance-spot face."""
+"""Tests of `crossbook.gateway.binance.market`."""
