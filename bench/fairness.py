@@ -29,7 +29,7 @@ from tests.system.exchange import RECORDED, Exchange
 
 FLOODS: Final = (
     "nothing", "orders", "slow-reader", "queries", "catch-ups", "snapshots", "http-reads",
-    "idle-crowd",
+    "websocket-orders", "idle-crowd",
 )  # fmt: skip
 """By name, as of `bench.flooder`; `nothing` takes processor time only."""
 

@@ -228,6 +228,11 @@ class Flooder:
 
         return step
 
+    def _websocket_orders(self) -> Callable[[], None]:
+        """IOC orders over WebSockets that are never idle."""
+        target = self._target
+        return self._counted(hostile.websocket_orders(target.source, target.http_port, ACCOUNT))
+
     def _idle_crowd(self) -> Callable[[], None]:
         """Connections and sessions that are opened and never used."""
         self._kept.append([self._connected() for _ in range(IDLE)])

@@ -25,6 +25,7 @@ ASKED: Final = 100
 """Requests of one HTTP connection whose answers are not read."""
 UNREAD: Final = 200
 """Such connections at a time."""
+WEBSOCKETS: Final = 32
 ICEBERGS: Final = 1_000
 SLICES: Final = 100
 AGAIN_S: Final = 0.05
@@ -32,31 +33,43 @@ AGAIN_S: Final = 0.05
 
 
 class Peers:
-    """TCP connections that only send; one that is cut off is made again."""
+    """TCP connections that send; one that is cut off is made again."""
 
     def __init__(self, source: str, port: int, count: int, opening: bytes = b"") -> None:
         self._source = source
         self._port = port
         self._opening = opening
         self._made: list[socket.socket | None] = [None] * count
+        self._rest = [b""] * count
         self._next_s = 0.0
 
     def send(self, data: bytes) -> int:
         """Send to every connection what it accepts; returns the bytes sent. A connection that
-        accepted a part is sent the whole again: these peers keep no protocol."""
+        accepted a part is sent the rest of it first."""
         sent = 0
         for number, each in enumerate(self._made):
             if each is None:
                 self._made[number] = self._connected()
                 continue
+            part = self._rest[number] or data
             try:
-                sent += each.send(data)
+                accepted = each.send(part)
+                self._rest[number] = part[accepted:]
+                sent += accepted
             except BlockingIOError:
                 continue
             except OSError:
                 each.close()
                 self._made[number] = None
+                self._rest[number] = b""
         return sent
+
+    def read(self) -> None:
+        """Forget what has arrived."""
+        for each in self._made:
+            with contextlib.suppress(OSError):
+                while each is not None and each.recv(1 << 20):
+                    pass
 
     def _connected(self) -> socket.socket | None:
         now_s = time.monotonic()
@@ -86,6 +99,28 @@ def unread_answers(source: str, http_port: int, account: int) -> Callable[[], in
     one = b"GET /api/v1/instruments HTTP/1.1\r\nHost: localhost\r\nX-Account: %d\r\n\r\n" % account
     peers = Peers(source, http_port, UNREAD)
     return lambda: peers.send(one * ASKED) // len(one)
+
+
+def websocket_orders(source: str, http_port: int, account: int) -> Callable[[], int]:
+    """IOC orders over WebSockets, whose answers are read."""
+    opening = (
+        b"GET /ws/orders?account=%d HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n" % account
+    )
+    order = (
+        b'{"id":"1","method":"submit","params":{"symbol":"BTC-USDT","side":"buy",'
+        b'"order_type":"ioc","quantity":"0.001","price":"10000"}}'
+    )
+    # A text frame with a mask of zeros, which changes nothing.
+    frame = b"\x81\xfe" + len(order).to_bytes(2, "big") + bytes(4) + order
+    peers = Peers(source, http_port, WEBSOCKETS, opening)
+
+    def step() -> int:
+        peers.read()
+        return peers.send(frame * ASKED) // len(frame)
+
+    return step
 
 
 def unread_resends(

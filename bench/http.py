@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from bench import histogram, machine
 from bench.histogram import Summary
+from bench.latency import UNLIMITED
 from crossbook.request_signer import RequestSigner
 from tests.system.exchange import Exchange
 from tests.system.keyed import KeyedExchange
@@ -148,7 +149,7 @@ def run(connections: tuple[int, ...], seconds: float, repeats: int) -> HttpRepor
         "HEARTBEAT_MS": "500",
         "LOG_LEVEL": "WARNING",
     }
-    with Exchange(**settings) as exchange, KeyedExchange(**settings) as keyed:
+    with Exchange(**settings) as exchange, KeyedExchange(**settings, **UNLIMITED) as keyed:
         exchange.wait_http()
         signer = keyed.add_key("bench", 1)
         for count in connections:
@@ -172,23 +173,16 @@ def show(report: HttpReport) -> None:
         print(f"  {name}: {text}")
     print(f"{'connections':>11}  {'route':<20}{'orders/s':>10}{'p50 ms':>9}{'p99 ms':>9}")
     for count in dict.fromkeys(turn.connections for turn in report.turns):
+        rates = {}
         for route in ROUTES:
             turns = [
                 turn for turn in report.turns if (turn.connections, turn.route) == (count, route)
             ]
             middle = sorted(turns, key=lambda turn: turn.per_s)[len(turns) // 2]
+            rates[route] = middle.per_s
             print(
                 f"{count:>11}  {route:<20}{middle.per_s:>10,}"
                 f"{middle.latency.p50_us / 1000:>9.2f}{middle.latency.p99_us / 1000:>9.2f}"
             )
-        rates = {
-            route: sorted(
-                turn.per_s
-                for turn in report.turns
-                if (turn.connections, turn.route) == (count, route)
-            )
-            for route in ROUTES
-        }
-        medians = {route: each[len(each) // 2] for route, each in rates.items()}
-        share = medians[SIGNED] / medians["past the framework"]
+        share = rates[SIGNED] / rates["past the framework"]
         print(f"{count:>11}  signed / unsigned {share:.2f}")

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -160,10 +161,11 @@ def crowd(port: int, count: int) -> None:
     print(count - len(held), flush=True)
 
 
-def _serve(poll: select.epoll, held: dict[int, socket.socket], is_done: object) -> int:
+def _serve(
+    poll: select.epoll, held: dict[int, socket.socket], is_done: Callable[[int], bool]
+) -> int:
     """Send heartbeats and read answers until done or the input ends; returns connections that were
     sent something."""
-    assert callable(is_done), "no condition"
     heard: set[int] = set()
     turn = list(held)
     began, beats = time.monotonic(), 0

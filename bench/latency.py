@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import psutil
 from msgspec import Struct
@@ -24,6 +24,12 @@ from tests.system.exchange import Exchange
 Transport = Literal["tcp", "ipc"]
 Sync = Literal["batch", "interval", "never"]
 INTERNAL = ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC", "MATCHER_ADMIN")
+
+UNLIMITED: Final = {
+    "ORDERS_PER_SECOND": "1000000",
+    "ADDRESS_REQUESTS_PER_SECOND": "1000000",
+}
+"""Settings of an exchange with keys whose limits of rates nobody reaches."""
 
 
 class Target(Struct, frozen=True):
@@ -87,9 +93,10 @@ def shipped_exchange(
     scheduling: Scheduling = "batch",
     *,
     has_keys: bool = False,
+    settings: Mapping[str, str] = {},
 ) -> Iterator[Exchange]:
-    """A fresh exchange as it is shipped; `transport` is that of the internal sockets, `sync` when
-    the journal is synced. With `has_keys` sockets use CURVE."""
+    """A fresh exchange as it is shipped, but for `settings`; `transport` is that of the internal
+    sockets, `sync` when the journal is synced. With `has_keys` sockets use CURVE."""
     with tempfile.TemporaryDirectory(prefix="crossbook-bench-") as folder:
         paths = {name: f"ipc://{folder}/{name.lower()}" for name in INTERNAL}
         internal: dict[str, Any] = paths if transport == "ipc" else {}
@@ -99,6 +106,7 @@ def shipped_exchange(
             "LOG_LEVEL": "WARNING",
             "SCHEDULING": scheduling,
             "AUTH": "on" if has_keys else "off",
+            **settings,
         }
         with Exchange(JOURNAL_SYNC=sync, **shipped, **internal) as exchange:
             yield exchange
@@ -106,10 +114,14 @@ def shipped_exchange(
 
 @contextlib.contextmanager
 def own_exchange(
-    transport: Transport = "ipc", sync: Sync = "batch", *, has_keys: bool = False
+    transport: Transport = "ipc",
+    sync: Sync = "batch",
+    *,
+    has_keys: bool = False,
+    settings: Mapping[str, str] = {},
 ) -> Iterator[Target]:
     """Three fresh processes for one measurement."""
-    with shipped_exchange(transport, sync, has_keys=has_keys) as exchange:
+    with shipped_exchange(transport, sync, has_keys=has_keys, settings=settings) as exchange:
         pids = {name: exchange.pid(name) for name in ("matcher", "publisher", "gateway")}
         yield Target(exchange.orders, exchange.feed, transport, sync, pids, exchange.keyring)
 

@@ -109,7 +109,7 @@ def start(way: Way) -> tuple[float, float]:
         tempfile.TemporaryDirectory(prefix="crossbook-") as folder,
         contextlib.ExitStack() as stack,
     ):
-        instruments = shutil.copy(REPOSITORY / "instruments.toml", folder)
+        instruments = shutil.copy(way.source / "instruments.toml", folder)
         settings = own_settings(Path(folder) / "data", ports, instruments=Path(instruments))
         environment = {**process_environment(settings), "PYTHONPATH": str(way.source)}
         stack.callback(ports.close)

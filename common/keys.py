@@ -143,6 +143,18 @@ class Key(Struct, array_like=True, frozen=True):
         return None
 
 
+def add_by_public(by_public: dict[bytes, Key], key: Key) -> None:
+    """Enter a key of scheme `CURVE` under its public keys; a key of another scheme has none.
+
+    A public key belongs to one key at a time: where it is the previous one of a rotation, it gives
+    way to the key that has it at present.
+    """
+    if key.scheme == KeyScheme.CURVE:
+        if key.previous:
+            by_public.setdefault(key.previous, key)
+        by_public[key.material] = key
+
+
 def without_secret(key: Key) -> Key:
     """The key as it may be shown: the material of a shared secret is left out."""
     if key.scheme == KeyScheme.HMAC_SHA256:

@@ -7,6 +7,8 @@ chooses its own.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from crossbook.common.keys import Key, Scope
 
 EXCHANGE: Final = "*"
@@ -43,20 +45,20 @@ def user_of(key: Key, public: bytes) -> str:
     return f"{key.key_id}:{_tag(public)}"
 
 
-def key_id_of(user: str) -> str:
-    """The id of the key that a user id names.
+def key_of_user(
+    user: str, find: Callable[[str], Key | None], scope: Scope, now_ns: int
+) -> Key | str:
+    """The key that connections of a user id act by, or why they may not act for `scope`.
 
-    >>> key_id_of("desk:7070707070707070")
-    'desk'
+    `find` returns the key of an id. A connection stays when its key was disabled, has expired or
+    was rotated.
     """
-    return user.rpartition(":")[0]
-
-
-def proves(user: str, key: Key, now_ns: int) -> bool:
-    """Whether the public key behind a user id still proves the owner of `key`: a rotation may have
-    ended it."""
-    tag = user.rpartition(":")[2]
-    return any(_tag(public) == tag for public in key.materials(now_ns))
+    key_id, _, tag = user.rpartition(":")
+    key = find(key_id)
+    if key is None or not any(_tag(public) == tag for public in key.materials(now_ns)):
+        return f"key {key_id} is no longer the one of this connection"
+    # The address was checked in the handshake, and does not change.
+    return replace(key, addresses=()).refusal(scope, "", now_ns) or key
 
 
 class PeerAdmission:

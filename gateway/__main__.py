@@ -151,8 +151,9 @@ class Gateway:
                 self._limits, self.opened, self.peers,
             )  # fmt: skip
         return Interfaces(
-            self._settings, self._context, self._clock, entry, listener, self._faults, self.keys
-        )
+            self._settings, self._context, self._clock, self._exchange_ns, entry, listener,
+            self._faults, self.keys,
+        )  # fmt: skip
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings = self._settings
@@ -193,6 +194,7 @@ class Gateway:
         bounds = Bounds(
             connections=places,
             of_address=settings.places_of_address(places),
+            of_address_per_s=settings.limit("connections_per_second"),
             unread_of_all=settings.max_unread_mb * MIB,
         )
         router = sockets.orders_router(self._context, settings.gateway_orders, self._keyring)

@@ -18,6 +18,7 @@ from crossbook.common.process.config import Settings
 from crossbook.common.process.keyring import Realm
 from crossbook.common.process.log import logger
 from crossbook.common.process.tcp_facts import owner_of
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_stream import OrderStreams
@@ -31,7 +32,6 @@ from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.history.socket import HistorySocket
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.limits.account_limits import UNLIMITED, AccountLimits
-from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.limits.http import AddressLimits
 from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.operations.metrics import GatewayMetrics, Handshakes, OrderTraffic
@@ -54,6 +54,7 @@ from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins, is_loopba
 from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.http_turns import HttpTurns
 from crossbook.gateway.web.stream_router import FaceRoute, stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
@@ -78,13 +79,14 @@ class OrderEntry(Struct, frozen=True):
 
 class Interfaces:
     """The interfaces that the roles of this process name; `entry` is None for `streams` alone, and
-    `keys` for `AUTH=off`."""
+    `keys` for `AUTH=off`. Keys expire by `exchange_ns`."""
 
     def __init__(
         self,
         settings: Settings,
         context: Any,
         clock: Clock,
+        exchange_ns: Callable[[], int],
         entry: OrderEntry | None,
         listener: socket.socket,
         faults: "GatewayFaults | None" = None,
@@ -93,6 +95,7 @@ class Interfaces:
         self._settings = settings
         self._context = context
         self._clock = clock
+        self._exchange_ns = exchange_ns
         self._entry = entry
         self._faults = faults
         self._keys = keys
@@ -148,22 +151,12 @@ class Interfaces:
             app = self._faults.app(app, Admission(hosts), access)
             metrics.faults = self._faults.table
             operations.faults_in_force = self._faults.in_force
-        if self._entry is not None:
-            metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
-            metrics.handshakes = self._entry.handshakes
-            metrics.limits = self._entry.limits
-            metrics.links = [matcher.link for matcher in self._entry.matchers]
+        self._count_orders(metrics)
         face_paths = self._market_streams(feed, metrics, desks)
         router = self._router(Admission(hosts), order_streams, metrics.streams, gate, face_paths)
         if self._faults is not None:
             router = self._faults.router(router, access)
-        limits = Limits(
-            connections_max=settings.max_websocket_connections,
-            of_address_max=settings.places_of_address(settings.max_websocket_connections),
-            http_of_address_max=settings.places_of_address(HTTP_CONNECTIONS_MAX),
-            unread_max=settings.max_unread_mb * MIB,
-        )
-        hub = metrics.hub = Hub(router, limits)
+        hub = metrics.hub = Hub(router, self._limits())
         buckets = None
         if requests := settings.limit("address_requests_per_second"):
             buckets = TokenBuckets(requests, 2 * requests)
@@ -172,10 +165,30 @@ class Interfaces:
             assert desks is not None
             face = self._with_binance(app, desks, metrics, buckets, Admission(hosts), access)
             app, metrics.address_weights = face, face.venue.weights
+        app = HttpTurns(app, hub.crowd.turns, SystemClock().monotonic_ns)
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
         metrics.server = server
         return server
+
+    def _count_orders(self, metrics: GatewayMetrics) -> None:
+        """Let `/metrics` count order entry, where it is served."""
+        if self._entry is None:
+            return
+        metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
+        metrics.handshakes = self._entry.handshakes
+        metrics.limits = self._entry.limits
+        metrics.links = [matcher.link for matcher in self._entry.matchers]
+
+    def _limits(self) -> Limits:
+        settings = self._settings
+        return Limits(
+            connections_max=settings.max_websocket_connections,
+            of_address_max=settings.places_of_address(settings.max_websocket_connections),
+            http_of_address_max=settings.places_of_address(HTTP_CONNECTIONS_MAX),
+            of_address_per_s=settings.limit("connections_per_second"),
+            unread_max=settings.max_unread_mb * MIB,
+        )
 
     def _with_key_routes(self, app: AsgiApp, admission: Admission, access: Access) -> AsgiApp:
         """The application with the routes of API keys, where there are keys."""
@@ -218,15 +231,8 @@ class Interfaces:
         from crossbook.gateway.auth.key_access import KeyAccess
         from crossbook.gateway.auth.sign_in import KeyGate
 
-        entry, clock = self._entry, self._clock
-
-        def exchange_ns() -> int:
-            if entry is None or not clock.is_manual:
-                return clock.now_ns()
-            return max(clock.now_ns(), *entry.local.times_ns)
-
         is_keyed = self._settings.feed_access == "keyed"
-        access = KeyAccess(self._keys, SystemClock().now_ns, exchange_ns, is_keyed)
+        access = KeyAccess(self._keys, SystemClock().now_ns, self._exchange_ns, is_keyed)
         return access, KeyGate(access)
 
     def _market_streams(
@@ -268,7 +274,7 @@ class Interfaces:
     ) -> Router:
         """The router of WebSockets, which opens streams by `gate` where there is one."""
         if gate is None:
-            everybody = orders.route_handshake if orders is not None else None
+            everybody = orders.route if orders is not None else None
             return stream_router(admission, everybody, streams, face=face)
         route = gate.order_route(orders) if orders is not None else None
         if self._settings.feed_access == "public":

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from crossbook.common.keys import Key, KeyScheme, Scope
+from crossbook.common.keys import Key, Scope, add_by_public
 from crossbook.common.messages.admin import AdminAct, AdminRefused, AdminRequest
-from crossbook.common.peer_admission import EXCHANGE, key_id_of, proves
+from crossbook.common.peer_admission import EXCHANGE, key_of_user
 
 
 class AdminKeys:
@@ -22,24 +22,20 @@ class AdminKeys:
 
     def find(self, public: bytes) -> Key | None:
         """The key of this public key, present or previous; for another thread. O(keys)."""
+        by_public: dict[bytes, Key] = {}
         # A list is made at once, so that no key is added meanwhile.
         for key in list(self._keys().values()):
-            if key.scheme == KeyScheme.CURVE and public in (key.material, key.previous):
-                return key
-        return None
+            add_by_public(by_public, key)
+        return by_public.get(public)
 
     def checked(self, user: str, request: AdminRequest) -> AdminRequest | AdminRefused:
         """The request with the administrator whose connection sent it, or its refusal: a key that
         was disabled keeps its connection. Processes of the exchange act for those they name."""
         if user == EXCHANGE:
             return request
-        key_id, now_ns = key_id_of(user), self._now_ns()
-        key = self._keys().get(key_id)
-        if key is None or not proves(user, key, now_ns):
-            text = f"key {key_id} is no longer the one of this connection"
-            return AdminRefused(request.request_id, "key", text)
-        # The address was checked in the handshake, and does not change.
-        refusal = replace(key, addresses=()).refusal(Scope.ADMIN, "", now_ns)
-        if refusal is not None:
-            return AdminRefused(request.request_id, "key", refusal)
-        return replace(request, requested_by=key_id) if isinstance(request, AdminAct) else request
+        key = key_of_user(user, self._keys().get, Scope.ADMIN, self._now_ns())
+        if isinstance(key, str):
+            return AdminRefused(request.request_id, "key", key)
+        if isinstance(request, AdminAct):
+            return replace(request, requested_by=key.key_id)
+        return request

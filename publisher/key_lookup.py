@@ -9,7 +9,7 @@ from typing import Any, Final
 import zmq
 
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.keys import Key, KeyScheme
+from crossbook.common.keys import Key, add_by_public
 from crossbook.common.messages.codec import decode_matcher_reply, encode
 from crossbook.common.messages.matcher_queries import KeyPage, KeysRequest
 from crossbook.common.process import sockets
@@ -68,10 +68,7 @@ class KeyLookup:
                 return
             changed_seq = page.changed_seq
             for key in page.keys:
-                if key.scheme == KeyScheme.CURVE:
-                    if key.previous:
-                        found.setdefault(key.previous, key)
-                    found[key.material] = key
+                add_by_public(found, key)
             if not page.more or not page.keys:
                 break
             after_key_id = page.keys[-1].key_id

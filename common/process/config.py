@@ -66,6 +66,7 @@ RATES_WITH_KEYS: Final = {
     "queries_per_second": 50,
     "catch_ups_per_minute": 60,
     "address_requests_per_second": 2_000,
+    "connections_per_second": 50,
 }
 """Limits that hold with `AUTH=on` where the setting gives none."""
 
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     queries_per_second: int = Field(default=0, ge=0, le=1_000_000)
     catch_ups_per_minute: int = Field(default=0, ge=0, le=1_000_000)
     address_requests_per_second: int = Field(default=0, ge=0, le=1_000_000)
+    connections_per_second: int = Field(default=0, ge=0, le=1_000_000)
     order_queue_size: int = Field(default=65_536, ge=1, le=10_000_000)
     scheduling: Scheduling = "batch"
 
@@ -368,6 +370,7 @@ def load_settings(
     bound = _BOUND_BY[process]
     is_of_a_shard = process in _OF_A_SHARD
     every = settings.each_shard()
+    has_keys = settings.has_keys()
     for each in [every[settings.shard]] if is_of_a_shard else every:
         for name in _ADDRESSES:
             check_address(
@@ -375,7 +378,7 @@ def load_settings(
                 getattr(each, name),
                 bind=name in bound,
                 # Without keys the administrator's socket permits everything to every peer.
-                insecure=settings.has_keys()
+                insecure=has_keys
                 or (settings.insecure_allow_public_bind and name != "matcher_admin"),
             )
     _check_distinct(every)

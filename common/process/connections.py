@@ -28,7 +28,9 @@ from crossbook.common.process.tcp_facts import (
     peer_of,
     unread_in_kernel,
 )
+from crossbook.common.shedding import to_shed
 from crossbook.common.times import SECOND_NS
+from crossbook.common.token_buckets import TokenBuckets
 
 SLICE: Final = 128
 """Connections looked at in one `check`. One costs some 4 µs."""
@@ -62,6 +64,10 @@ BEATS: Final = 3
 UNREAD_NS: Final = 30 * SECOND_NS
 """Time in which a peer that has something to read has to read some of it."""
 
+ENDED_MAX: Final = 4_096
+"""Connections that have ended whose identities are noted."""
+
+_CHOSEN_BY_ZEROMQ: Final = b"\0"
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -69,8 +75,8 @@ _KIB_OF_MAXRSS: Final = 1024 if sys.platform == "darwin" else 1
 
 
 REASONS: Final = (
-    "connections", "connections_of_address", "frames", "held", "held_of_all", "silent", "unread",
-    "unread_of_all",
+    "connections", "connections_of_address", "frames", "held", "held_of_all", "rate_of_address",
+    "silent", "unread", "unread_of_all",
 )  # fmt: skip
 """Reasons for which a connection is ended."""
 
@@ -81,12 +87,13 @@ class Bounds(Struct, frozen=True, kw_only=True):
     `partial` is what may be received of a message that is not complete, `waiting` what may wait in
     complete messages, `unread` what a peer may leave unread. A peer may send empty frames, which
     cost 64 bytes for 2 that are counted here. 65,536 orders, as many as a gateway accepts at once,
-    fit into 4 MiB.
+    fit into 4 MiB. `of_address_per_s` limits new connections; zero is no limit.
     `queue` is the memory of a full queue of a PUB socket, where bytes are not known by peer.
     """
 
     connections: int
     of_address: int
+    of_address_per_s: int = 0
     partial: int = MIB + 64 * KIB
     partial_of_all: int = 8 * MIB
     waiting: int = 4 * MIB
@@ -157,17 +164,24 @@ class Connections:
         self._peers: dict[int, Peer | None] = {}
         self._turns: list[Peer] = []
         self._of_owner: Counter[str] = Counter()
+        self._rates = TokenBuckets.of_connections(bounds.of_address_per_s)
         self._gone: list[bytes] = []
         self._peak_kib = _peak_kib()
         self._nobody = Peer(-1, ("", 0), 0, sys.maxsize)
+        self._ended = Peer(-1, ("", 0), 0, sys.maxsize)
+        self._ended.is_gone = True
+        self._ended_identities: dict[bytes, None] = {}
 
     def __len__(self) -> int:
         """The number of connections."""
         return len(self._peers)
 
     def meet(self, identity: bytes, frame: zmq.Frame) -> Peer:
-        """The peer that sent a frame, from now on under its routing identity."""
+        """The peer that sent a frame, from now on under its routing identity; one that `is_gone`
+        for a frame that ZeroMQ kept of a connection that has ended."""
         self._read_monitor()
+        if identity in self._ended_identities:
+            return self._ended
         try:
             peer = self._peers.get(int(frame.get(zmq.SRCFD)))
         except zmq.ZMQError:
@@ -210,12 +224,12 @@ class Connections:
 
     def look(self, peer: Peer) -> None:
         """Bring one peer up to date, and end its connection past a bound."""
-        if peer is not self._nobody:
+        if peer.descriptor >= 0:
             self._look(peer, waits=True)
 
     def end(self, peer: Peer, reason: str) -> None:
         """End the connection of a peer for a reason of the owner."""
-        if peer is not self._nobody:
+        if peer.descriptor >= 0:
             self._cut_off(peer, reason)
 
     def _bounded(self) -> list[Peer]:
@@ -248,6 +262,8 @@ class Connections:
             self._cut_off(peer, "connections")
         elif self._of_owner[peer.owner] > self.bounds.of_address:
             self._cut_off(peer, "connections_of_address")
+        elif self._rates is not None and not self._rates.take(peer.owner, 1, self._now_ns):
+            self._cut_off(peer, "rate_of_address")
 
     def _forget(self, descriptor: int) -> None:
         peer = self._peers.pop(descriptor, None)
@@ -261,6 +277,15 @@ class Connections:
         if self.by_identity.get(peer.identity) is peer:
             del self.by_identity[peer.identity]
             self._gone.append(peer.identity)
+            self._note_ended(peer.identity)
+
+    def _note_ended(self, identity: bytes) -> None:
+        """Note an identity that no later connection has: one that ZeroMQ chose."""
+        if identity[:1] != _CHOSEN_BY_ZEROMQ:
+            return
+        self._ended_identities[identity] = None
+        if len(self._ended_identities) > ENDED_MAX:
+            del self._ended_identities[next(iter(self._ended_identities))]
 
     def _look(self, peer: Peer, waits: bool) -> None:
         """Bring a peer up to date. Where no message `waits`, all that is complete was delivered,
@@ -305,26 +330,14 @@ class Connections:
     def _shed_held(self, waits: bool) -> None:
         self._look_at_all(waits)
         limit = self.bounds.waiting_of_all if waits else self.bounds.partial_of_all
-        self._shed(
-            self.held - limit, [(peer, peer.held) for peer in self._bounded()], "held_of_all"
-        )
+        for peer in to_shed(self.held - limit, [(peer, peer.held) for peer in self._bounded()]):
+            self._cut_off(peer, "held_of_all")
 
     def _shed_unread(self, waits: bool) -> None:
         self._look_at_all(waits)
         excess = self.unread - self.bounds.unread_of_all
-        self._shed(excess, [(peer, peer.unread) for peer in self._bounded()], "unread_of_all")
-
-    def _shed(self, excess: int, taken: list[tuple[Peer, int]], reason: str) -> None:
-        """End the greatest connections of the greatest addresses until `excess` bytes are free."""
-        of_owner: Counter[str] = Counter()
-        for peer, size in taken:
-            of_owner[peer.owner] += size
-        taken.sort(key=lambda each: (of_owner[each[0].owner], each[1]), reverse=True)
-        for peer, size in taken:
-            if excess <= 0:
-                return
-            excess -= size
-            self._cut_off(peer, reason)
+        for peer in to_shed(excess, [(peer, peer.unread) for peer in self._bounded()]):
+            self._cut_off(peer, "unread_of_all")
 
     def _shed_queues(self) -> None:
         """End the connections that have not read for longest, beyond those whose full queues fit

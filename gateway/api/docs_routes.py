@@ -13,6 +13,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 from litestar.response import File
 
+from crossbook.gateway.api.page_headers import page_headers
+
 DOCS_PATH: Final = "/docs"
 ASSETS: Final = {
     "swagger-ui.css": "text/css",
@@ -21,17 +23,8 @@ ASSETS: Final = {
 }
 """Files of the package that the page loads, with their media types."""
 
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        # Swagger UI sets styles of elements, and its stylesheet has pictures in it.
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
-}
+# Swagger UI sets styles of elements, and its stylesheet has pictures in it.
+HEADERS: Final = page_headers(styles="'self' 'unsafe-inline'", images="'self' data:")
 
 _FOLDER: Final = Path(swagger_ui.__file__).parent / "static"
 

@@ -139,7 +139,7 @@ class StreamOptions(Struct, frozen=True):
     again, at most one of each shard; and whether open orders of the account are canceled when its
     last connection is gone."""
 
-    account: str | None
+    account: int | None
     from_seqs: Sequence[int] = ()
     cancel_on_disconnect: bool = False
 
@@ -293,28 +293,18 @@ class OrderStreams:
         self._default_account = default_account
         self._check = check
 
-    def route(self, query: str, from_header: int | None = None) -> OrderStream | Refusal:
-        """The channel for a query string, or its refusal. The account is the one of the query or
-        of `from_header`."""
+    def route(self, handshake: Handshake, account: int | None) -> OrderStream | Refusal:
+        """The channel of a handshake that names this account in its header, or its refusal. Where
+        there is a `check`, it gets the client's address and the account before each request, and
+        raises `Problem` where that is refused."""
         try:
-            options = stream_options(query)
-            account = acting_account(from_header, options.account)
+            options = stream_options(handshake.query, account)
         except Problem as problem:
             return refusal_of(problem)
-        return self.open(self._default_account if account is None else account, options)
-
-    def route_handshake(self, handshake: Handshake, account: int | None) -> OrderStream | Refusal:
-        """As `route`. Where there is a `check`, it gets the client's address and the account before
-        each request, and raises `Problem` where that is refused."""
-        try:
-            options = stream_options(handshake.query)
-            named = acting_account(account, options.account)
-        except Problem as problem:
-            return refusal_of(problem)
-        acting, check = self._default_account if named is None else named, self._check
-        if check is None:
+        acting = self._default_account if options.account is None else options.account
+        if self._check is None:
             return self.open(acting, options)
-        return self.open(acting, options, partial(check, handshake.peer, acting))
+        return self.open(acting, options, partial(self._check, handshake.peer, acting))
 
     def open(
         self, account: int, options: StreamOptions, may_trade: MayTrade = lambda: None
@@ -324,13 +314,16 @@ class OrderStreams:
         return OrderStream(self._sessions, self._trading, self._render, account, options, may_trade)
 
 
-def stream_options(query: str) -> StreamOptions:
-    """The options in the query string of a handshake; raises `Problem`."""
+def stream_options(query: str, from_header: int | None) -> StreamOptions:
+    """The options in the query string of a handshake, whose account is there or in its header;
+    raises `Problem`."""
     values = values_of(query, _PARAMETERS, repeated=("from_seq",))
     cancels = values.get("cancel_on_disconnect", "false")
     if cancels not in ("true", "false"):
         raise malformed("cancel_on_disconnect", "true or false")
-    return StreamOptions(values.get("account"), _from_seqs(query), cancels == "true")
+    from_seqs = _from_seqs(query)
+    account = acting_account(from_header, values.get("account"))
+    return StreamOptions(account, from_seqs, cancels == "true")
 
 
 def _from_seqs(query: str) -> list[int]:

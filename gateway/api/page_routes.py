@@ -11,6 +11,8 @@ from typing import Any, Final
 from litestar import Response, Router, get
 from litestar.static_files import create_static_files_router
 
+from crossbook.gateway.api.page_headers import page_headers
+
 PAGE: Final = Path(__file__).parents[1] / "page"
 PAGE_PATH: Final = "/page"
 CHART_PATH: Final = "/page/chart"
@@ -21,16 +23,7 @@ CHART_SCRIPT: Final = Path("lwcharts", "vendor", "lightweight-charts.standalone.
 PAGE_PARAMETERS: Final = ("account", "interval", "symbol")
 """Parameters that the query of `/` may have; the script of the page reads them."""
 
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    # Otherwise a page could mix its modules from before and after an upgrade.
-    "Cache-Control": "no-cache",
-}
+HEADERS: Final = page_headers()
 
 
 def page_routes() -> Router:

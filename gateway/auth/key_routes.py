@@ -5,11 +5,9 @@ exists only with `AUTH=on`. It is served without the framework, behind the check
 """
 
 from collections.abc import Callable, Sequence
-from itertools import count
 from typing import Annotated, Any, Final, Literal, Protocol
 from urllib.parse import unquote
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -37,17 +35,16 @@ from crossbook.common.messages.commands import (
     SetKeyEnabled,
 )
 from crossbook.common.messages.events import Event, KeyChanged
-from crossbook.common.process.log import logger
 from crossbook.common.times import SECOND_NS
 from crossbook.common.types import MAX_ACCOUNT
 from crossbook.gateway.api.bodies import decoder
 from crossbook.gateway.api.order_route import check_media_type
 from crossbook.gateway.auth.access import Access, key_in
 from crossbook.gateway.keys.key_table import KeyTable
-from crossbook.gateway.problem import ErrorDocument, Problem, internal, malformed
-from crossbook.gateway.query import values_of
+from crossbook.gateway.problem import Problem, malformed
+from crossbook.gateway.web.admin_routes import AdminRoutes
 from crossbook.gateway.web.admission import Admission
-from crossbook.gateway.web.entrance import AsgiApp, Entrance
+from crossbook.gateway.web.entrance import AsgiApp
 
 KEYS_PATH: Final = "/api/v1/admin/keys"
 OVERLAP_MAX_S: Final = OVERLAP_MAX_NS // SECOND_NS
@@ -98,13 +95,12 @@ class Administration(Protocol):
         """Perform an act; raises `Problem`."""
 
 
-_encode = msgspec.json.Encoder().encode
 _key_request = decoder(KeyRequest)
 _key_change = decoder(KeyChange)
 _rotation = decoder(RotationRequest)
 
 
-class KeyRoutes:
+class KeyRoutes(AdminRoutes):
     """Serves `KEYS_PATH`, and everything else by `app`. `make_secret` returns new secrets, of which
     the first characters name keys without an id of their own."""
 
@@ -117,49 +113,16 @@ class KeyRoutes:
         access: Access,
         make_secret: Callable[[], str],
     ) -> None:
-        self._app = app
+        headers = ((b"cache-control", b"no-store"),)
+        super().__init__(app, admission, access, KEYS_PATH, "keys", _methods_of, headers)
         self._keys = keys
         self._administration = administration
         self._make_secret = make_secret
-        self._numbers = count(1)
-        self._served = Entrance(self._serve, admission, access, self._request_id, methods_of)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one request."""
-        path = scope["path"]
-        served = path == KEYS_PATH or path.startswith(f"{KEYS_PATH}/")
-        await (self._served if served else self._app)(scope, receive, send)
-
-    def _request_id(self) -> str:
-        return f"keys-{next(self._numbers)}"
-
-    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
-        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-        document: Any
-        try:
-            status, document = await self._answer(scope, receive)
-        except Problem as problem:
-            status, document = problem.status, ErrorDocument(problem.detail, self._request_id())
-            if status == 405:
-                headers.append((b"allow", methods_of(scope["path"])))
-        except Exception:
-            logger().exception("request_failed", path=KEYS_PATH)
-            status, document = 500, ErrorDocument(internal().detail, self._request_id())
-        body = b"" if status == 204 else _encode(document)
-        headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    async def _answer(self, scope: Any, receive: Any) -> tuple[int, Any]:
-        """Status and document for a request."""
-        values_of(scope["query_string"].decode("latin-1"), ())
-        method, path = scope["method"], scope["path"]
-        if method == "OPTIONS":
-            return 204, None
-        if method.encode() not in methods_of(path).split(b", "):
-            names = methods_of(path).decode()
-            raise Problem(405, "METHOD_NOT_ALLOWED", f"the methods of this path are {names}")
-        one = unquote(path.removeprefix(KEYS_PATH).removeprefix("/"))
+    async def answer(self, scope: Any, receive: Any) -> tuple[int, Any]:
+        """Status and document for a request; raises `Problem`."""
+        method = scope["method"]
+        one = unquote(scope["path"].removeprefix(KEYS_PATH).removeprefix("/"))
         if method == "GET":
             if one:
                 return 200, key_facts(self._known(one))
@@ -245,8 +208,7 @@ def public_material(scheme: KeyScheme, text: str) -> bytes:
     raise malformed("public_key", f"not a public key of {scheme.name.lower()}")
 
 
-def methods_of(path: str) -> bytes:
-    """The methods of a path at or below `KEYS_PATH`, in the form of `Allow`."""
+def _methods_of(path: str) -> bytes:
     if path == KEYS_PATH:
         return _METHODS
     return _METHODS_OF_ROTATION if path.endswith(_ROTATION) else _METHODS_OF_ONE

@@ -15,7 +15,6 @@ from msgspec import Meta, Struct
 from crossbook.common.keys import Key, Scope, scope_text
 from crossbook.common.process.log import logger
 from crossbook.gateway.api.bodies import decoder
-from crossbook.gateway.api.identity import acting_account
 from crossbook.gateway.api.order_stream import Failure, OrderStreams, stream_options
 from crossbook.gateway.auth.access import Asked, Signed
 from crossbook.gateway.auth.key_access import KeyAccess, signed_in, unauthenticated
@@ -180,8 +179,7 @@ class KeyGate:
         self, orders: OrderStreams, handshake: Handshake, account: int | None
     ) -> Channel | Refusal:
         try:
-            options = stream_options(handshake.query)
-            named = acting_account(account, options.account)
+            options = stream_options(handshake.query, account)
         except Problem as problem:
             return refusal_of(problem)
         scope = Scope.READ | Scope.TRADE if options.cancel_on_disconnect else Scope.READ
@@ -192,7 +190,7 @@ class KeyGate:
 
             return orders.open(key.account, options, may_trade)
 
-        return self._keyed(handshake, named, scope, open_for)
+        return self._keyed(handshake, options.account, scope, open_for)
 
     def market_stream(self, handshake: Handshake, channel: Channel) -> Channel | Refusal:
         """A stream of market data, where that needs a key."""

@@ -23,6 +23,7 @@ from crossbook.gateway.faults.refusal import PROXY_PAGE, Refused, unknown
 from crossbook.gateway.faults.routes import FAULTS_PATH
 from crossbook.gateway.problem import ErrorDocument, Problem
 from crossbook.gateway.query import values_of
+from crossbook.gateway.web.answer import send_answer, send_document
 from crossbook.gateway.web.entrance import WITH_BODY, AsgiApp
 from crossbook.gateway.web.http_connection import HttpConnection
 
@@ -30,7 +31,6 @@ ABORT: Final = "crossbook.abort"
 """Key of a scope: the call that drops the connection of the request."""
 
 _OF_MARKET: Final = re.compile(r"/api/v1/(?:orderbook|trades|candles|ticker)/([^/]+)")
-_encode = msgspec.json.Encoder().encode
 
 Send = Callable[[Any], Awaitable[None]]
 
@@ -107,7 +107,8 @@ class FaultyHttp:
             await _until_gone(receive)
             return
         if fate.is_unknown:
-            await _send_unknown(facts.client_order_id, fate.rule, send)
+            detail = unknown(facts.client_order_id)
+            await send_document(send, 504, ErrorDocument(detail, f"fault-{fate.rule}"))
             return
         for message in messages:
             await send(message)
@@ -166,18 +167,8 @@ async def _refuse(refused: Refused, number: int, send: Send) -> None:
     headers = []
     if refused.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % refused.retry_after_s))
-    kind, body = b"text/html", PROXY_PAGE
-    if not refused.is_proxy_page:
-        kind, body = b"application/json", _encode(ErrorDocument(refused.detail, f"fault-{number}"))
-    await _send(refused.status, [(b"content-type", kind), *headers], body, send)
-
-
-async def _send_unknown(client_order_id: str, number: int, send: Send) -> None:
-    body = _encode(ErrorDocument(unknown(client_order_id), f"fault-{number}"))
-    await _send(504, [(b"content-type", b"application/json")], body, send)
-
-
-async def _send(status: int, headers: list[tuple[bytes, bytes]], body: bytes, send: Send) -> None:
-    headers = [*headers, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    if refused.is_proxy_page:
+        await send_answer(send, refused.status, PROXY_PAGE, headers, b"text/html")
+        return
+    document = ErrorDocument(refused.detail, f"fault-{number}")
+    await send_document(send, refused.status, document, headers)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from crossbook.common.keys import Key, KeyScheme
+from crossbook.common.keys import Key, add_by_public
 
 
 class KeyTable:
@@ -11,7 +11,7 @@ class KeyTable:
     `version` rises with each change, so that what was derived from the keys can be made again.
     `is_loaded` is false until the matcher's keys have arrived: a key that is not found may exist.
 
-    >>> from crossbook.common.keys import Scope
+    >>> from crossbook.common.keys import KeyScheme, Scope
     >>> table = KeyTable()
     >>> table.put(Key("desk", KeyScheme.CURVE, b"p" * 32, Scope.TRADE, 7))
     >>> table.find_curve(b"p" * 32) is table.find("desk"), table.version
@@ -66,11 +66,7 @@ class KeyTable:
 
     def _add(self, key: Key) -> None:
         self._keys[key.key_id] = key
-        if key.scheme == KeyScheme.CURVE:
-            # A public key belongs to one key at a time; the previous one of a rotation gives way.
-            if key.previous:
-                self._curve.setdefault(key.previous, key)
-            self._curve[key.material] = key
+        add_by_public(self._curve, key)
 
     def _forget(self, key_id: str) -> bool:
         key = self._keys.pop(key_id, None)

@@ -22,8 +22,8 @@ from crossbook.common.messages.entry import (
     Reject,
     Request,
 )
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.common.types import RejectReason
-from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.problem import throttled
 
 ORDERS: Final = "orders"
@@ -110,8 +110,7 @@ class AccountLimits:
         return buckets.take(account, count, self._now_ns(), buckets.burst if is_cancel else 0)
 
     def _wait_ms(self, account: int | str, kind: str) -> int:
-        wait_ns = self.buckets[kind].wait_ns(account, self._now_ns())
-        return max(1, -(-wait_ns // 1_000_000))
+        return self.buckets[kind].wait_ms(account, self._now_ns())
 
     def _reject(self, account: int, kind: str, request: Request) -> Reject:
         self.throttled[kind] += 1

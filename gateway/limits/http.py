@@ -3,18 +3,16 @@
 import ipaddress
 from typing import Any, Final
 
-import msgspec
-
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.limits.account_limits import ORDERS, QUERIES, AccountLimits
-from crossbook.gateway.limits.buckets import TokenBuckets
-from crossbook.gateway.problem import ErrorDocument, Problem, throttled
+from crossbook.gateway.problem import Problem, throttled
+from crossbook.gateway.web.answer import send_problem
 from crossbook.gateway.web.entrance import AsgiApp
 
 API: Final = "/api/v1/"
 """Where the paths of the API begin. The page and what operators read have no limits by account."""
 
 _READING: Final = ("GET", "HEAD")
-_encode = msgspec.json.Encoder().encode
 
 
 class AddressLimits:
@@ -37,8 +35,7 @@ class AddressLimits:
             f"an address may send {self._buckets.burst} requests in {self._buckets.window_s} s "
             "(ADDRESS_REQUESTS_PER_SECOND)"
         )
-        wait_ns = self._buckets.wait_ns(key, self._now_ns())
-        await refuse(throttled(text, max(1, -(-wait_ns // 1_000_000))), send)
+        await send_problem(send, throttled(text, self._buckets.wait_ms(key, self._now_ns())))
 
 
 class AccountLimitsOfHttp:
@@ -75,7 +72,7 @@ class AccountLimitsOfHttp:
             try:
                 limits.check(key, QUERIES)
             except Problem as problem:
-                await refuse(problem, completed)
+                await send_problem(completed, problem)
                 return
         await self._app(scope, receive, completed)
 
@@ -104,15 +101,3 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.IPv6Network((parsed, 64), strict=False))
-
-
-async def refuse(problem: Problem, send: Any) -> None:
-    """Answer a request with the document of a problem."""
-    body = _encode(ErrorDocument(problem.detail))
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"retry-after", b"%d" % (problem.retry_after_s or 1)),
-    ]
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -215,6 +215,8 @@ class GatewayMetrics(Exposition):
             "http_requests", "HTTP answers, by status", dict(http.statuses), "status"
         )
         yield self.seconds("http_seconds", "Time of an HTTP request", http.times)
+        waiting = hub.crowd.turns.waiting
+        yield self.gauge("web_waiting", "HTTP and WebSocket clients that wait for a turn", waiting)
         connections = len(server.http_connections)
         yield self.gauge("http_connections", "Connections that are no WebSocket", connections)
         cut_off = hub.crowd.cut_off()

@@ -22,6 +22,7 @@ from crossbook.gateway.operations.readiness import (
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.answer import send_answer
 from crossbook.gateway.web.entrance import AsgiApp, Entrance
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4"
@@ -134,11 +135,8 @@ def without_api(operations: Operations, admission: Admission, access: Access) ->
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         status, kind, body = await _answer(operations, scope)
-        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
-        if status in (204, 405):
-            headers.append((b"allow", _ALLOW))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        headers = [(b"allow", _ALLOW)] if status in (204, 405) else []
+        await send_answer(send, status, body, headers, kind.encode())
 
     return Entrance(serve, admission, access, lambda: f"streams-{next(numbers)}", lambda _: _ALLOW)
 

@@ -158,6 +158,10 @@ class FrontDesk(ABC):
             self.outbox.add(identity, self._welcome(0, session))
         self.enter(session, requests)
 
+    def has_session(self, frame: bytes) -> bool:
+        """Whether the token of a client frame names a session."""
+        return frame[:TOKEN_BYTES] in self.sessions.by_token
+
     def limit_by(self, admit: Admit) -> None:
         """Let only those requests pass that `admit` returns."""
 

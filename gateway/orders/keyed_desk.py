@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from crossbook.common.keys import Key, Scope, scope_text
 from crossbook.common.messages.codec import decode_requests, encode
@@ -28,7 +27,7 @@ from crossbook.common.messages.entry import (
     Reply,
     Request,
 )
-from crossbook.common.peer_admission import EXCHANGE, key_id_of, proves
+from crossbook.common.peer_admission import EXCHANGE, key_of_user
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.front_desk import FrontDesk, Notice
 
@@ -182,14 +181,10 @@ class KeyedDesk:
                 "this gateway has AUTH=on and no key pair (CURVE_KEY_FILE), so that no connection "
                 "can prove whose it is",
             )
-        key_id = key_id_of(user)
-        key, now_ns = self._keys.find(key_id), self._now_ns()
-        if key is None or not proves(user, key, now_ns):
-            return _Standing(0, Scope(0), f"key {key_id} is no longer the one of this connection")
-        # The address was checked in the handshake, and does not change.
-        refusal = replace(key, addresses=()).refusal(Scope(0), "", now_ns)
-        if refusal is not None:
-            return _Standing(0, Scope(0), refusal)
+        now_ns = self._now_ns()
+        key = key_of_user(user, self._keys.find, Scope(0), now_ns)
+        if isinstance(key, str):
+            return _Standing(0, Scope(0), key)
         ends = [each for each in (key.expires_ns, key.previous_until_ns) if each > now_ns]
         return _Standing(key.account, key.scopes, until_ns=min(ends, default=0))
 

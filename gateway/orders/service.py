@@ -195,7 +195,7 @@ class OrderService:
                 if last.more:
                     self._receive_extra_frames(clients, peer)
                     self._desk.refuse_extra_frames(identity)
-                else:
+                elif not peer.is_gone or self._desk.has_session(frame):
                     receive_frame(identity, frame, last)
         except zmq.Again:
             pass

@@ -1,15 +1,19 @@
-"""The clients of one HTTP server together: places by address, and bytes they hold. No I/O."""
+"""The clients of one HTTP server together: places by address, bytes they hold, and turns."""
 
 from collections import Counter
 from typing import Final, Protocol
+
+from crossbook.common.shedding import to_shed
+from crossbook.common.token_buckets import TokenBuckets
+from crossbook.gateway.web.web_turns import WebTurns
 
 MIB: Final = 1024 * 1024
 
 BODIES_MAX: Final = 64 * MIB
 """Most bytes of incomplete requests, of all clients."""
 
-REASONS: Final = ("bodies_of_all", "connections", "connections_of_address", "unread",
-                  "unread_of_all")  # fmt: skip
+REASONS: Final = ("bodies_of_all", "connections", "connections_of_address", "rate_of_address",
+                  "unread", "unread_of_all")  # fmt: skip
 """Reasons for which an HTTP connection is ended."""
 
 
@@ -63,39 +67,39 @@ class Holdings:
         self.total += size - self._held.get(holder, 0)
         self._held[holder] = size
         if self.total > self._limit:
-            self._shed()
+            for each in to_shed(self.total - self._limit, self._held.items()):
+                self.release(each)
+                self.cut_off += 1
+                each.cut_off()
 
     def release(self, holder: Holder) -> None:
         """Forget a connection."""
         self.total -= self._held.pop(holder, 0)
 
-    def _shed(self) -> None:
-        of_owner: Counter[str] = Counter()
-        for holder, size in self._held.items():
-            of_owner[holder.owner] += size
-        greatest = sorted(
-            self._held.items(), key=lambda each: (of_owner[each[0].owner], each[1]), reverse=True
-        )
-        for holder, _ in greatest:
-            if self.total <= self._limit:
-                return
-            self.release(holder)
-            self.cut_off += 1
-            holder.cut_off()
-
 
 class Crowd:
     """All clients of one server, HTTP and WebSocket. `refused` counts HTTP connections that found
-    no place, or did not read, by reason."""
+    no place, or did not read, by reason. The clients share the time of one event loop by `turns`.
+    """
 
     def __init__(
-        self, http_of_address: int, websockets_of_address: int, unread_max: int = 128 * MIB
+        self,
+        http_of_address: int,
+        websockets_of_address: int,
+        unread_max: int = 128 * MIB,
+        of_address_per_s: int = 0,
     ) -> None:
         self.http = Places(http_of_address)
         self.websockets = Places(websockets_of_address)
         self.unread = Holdings(unread_max)
         self.bodies = Holdings(BODIES_MAX)
         self.refused: Counter[str] = Counter()
+        self.turns = WebTurns()
+        self._rates = TokenBuckets.of_connections(of_address_per_s)
+
+    def may_connect(self, owner: str, now_ns: int) -> bool:
+        """Count a new connection of an address; whether it does not make them too fast."""
+        return self._rates is None or self._rates.take(owner, 1, now_ns) > 0
 
     def cut_off(self) -> dict[str, int]:
         """The connections ended, by reason."""

@@ -8,14 +8,13 @@ answered like GET, and pages of configured origins may read public market data.
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-import msgspec
-
 from crossbook.gateway.api.request_body import received, whole_body
 from crossbook.gateway.auth.access import Access
 from crossbook.gateway.auth.scopes import READING
-from crossbook.gateway.problem import ErrorDocument, Problem, malformed
+from crossbook.gateway.problem import Problem, malformed
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission, Admitted
+from crossbook.gateway.web.answer import send_problem
 
 WITH_BODY: Final = ("POST", "PATCH")
 """Methods whose body is read."""
@@ -28,8 +27,6 @@ PREFLIGHT_S: Final = 600
 
 CHALLENGE: Final = b"CROSSBOOK-SIGNATURE"
 """The scheme of authentication that a 401 names: docs/reference/signing.md."""
-
-_encode = msgspec.json.Encoder().encode
 
 AsgiApp = Callable[[Any, Any, Any], Any]
 """An ASGI application: scope, receive, send."""
@@ -105,15 +102,8 @@ class Entrance:
         await self._app(scope, receive, send)
 
     async def _refuse(self, problem: Problem, send: Any) -> None:
-        body = _encode(ErrorDocument(problem.detail, self._request_ids()))
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-        ]
-        if problem.status == 401:
-            headers.append((b"www-authenticate", CHALLENGE))
-        await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        headers = [(b"www-authenticate", CHALLENGE)] if problem.status == 401 else []
+        await send_problem(send, problem, self._request_ids(), headers)
 
     def _completed(self, scope: Any, send: Any, added: list[tuple[bytes, bytes]]) -> Any:
         """`send` with the headers `added`, with the complete `Allow` where there is one, and for

@@ -6,12 +6,14 @@ sends the answer to a malformed request before those to earlier requests.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any, Final, NoReturn
 
 import httptools
 import msgspec
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from crossbook.common.process.tcp_facts import owner_of
@@ -43,6 +45,12 @@ _BUSY: Final = (
     b"content-type: text/plain; charset=utf-8\r\ncontent-length: 20\r\n\r\ntoo many connections"
 )
 
+_TOO_FAST: Final = (
+    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nconnection: close\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 49\r\n\r\n"
+    b"too many new connections (CONNECTIONS_PER_SECOND)"
+)
+
 _MALFORMED: Final = (
     b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/json\r\n"
     b"content-length: %d\r\n\r\n%b"
@@ -50,6 +58,18 @@ _MALFORMED: Final = (
 
 _numbers = count(1)
 _encode = msgspec.json.Encoder().encode
+
+
+class _Flow(FlowControl):
+    """uvicorn's flow control, which resumes reading with every answer. While bytes wait that are
+    not parsed, nothing more is read."""
+
+    is_held = False
+
+    def resume_reading(self) -> None:
+        """Read from the client, unless earlier bytes of it wait."""
+        if not self.is_held:
+            super().resume_reading()
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -76,6 +96,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(transport)
+        self.flow = self._flow = _Flow(transport)
         self._open.add(self)
         self._start_timer()
         transport.set_write_buffer_limits(UNREAD_NOTED)
@@ -86,6 +107,15 @@ class HttpConnection(HttpToolsProtocol):
             self._crowd.refused[reason] += 1
             transport.write(_BUSY)
             transport.close()
+        elif not self._crowd.may_connect(self.owner, time.monotonic_ns()):
+            self._crowd.refused["rate_of_address"] += 1
+            transport.write(_TOO_FAST)
+            transport.close()
+
+    @property
+    def unparsed(self) -> int:
+        """Bytes received that wait for the answer to an earlier request: those of one receive."""
+        return len(self._rest) - self._fed
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -187,10 +217,16 @@ class HttpConnection(HttpToolsProtocol):
             if self._fed >= len(self._rest):
                 self._forget_rest()
             super().data_received(part)
+        if self._rest and not self._flow.is_held:
+            self._flow.is_held = True
+            self._flow.pause_reading()
 
     def _forget_rest(self) -> None:
         self._rest = b""
         self._fed = 0
+        if self._flow.is_held:
+            self._flow.is_held = False
+            self._flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._serving = cycle

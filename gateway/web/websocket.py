@@ -38,6 +38,7 @@ from crossbook.gateway.web.channel import (
     text_frame,
 )
 from crossbook.gateway.web.crowd import MIB, Crowd
+from crossbook.gateway.web.inbox import Inbox
 
 __all__ = ["Hub", "Limits", "WebSocketConnection", "make_protocol", "text_frame"]
 
@@ -60,6 +61,8 @@ class Limits(Struct, frozen=True):
     """Most connections of one address; one more likewise."""
     http_of_address_max: int = 4_096
     """Most connections of one address that are not, or not yet, a WebSocket."""
+    of_address_per_s: int = 0
+    """Most new connections of one address a second; zero is any number."""
     unread_max: int = 128 * MIB
     """Unsent bytes of all connections, HTTP too; past it those with most are dropped."""
     message_max: int = 65_536
@@ -87,7 +90,12 @@ class Hub:
     def __init__(self, router: Router, limits: Limits) -> None:
         self.router = router
         self.limits = limits
-        self.crowd = Crowd(limits.http_of_address_max, limits.of_address_max, limits.unread_max)
+        self.crowd = Crowd(
+            limits.http_of_address_max,
+            limits.of_address_max,
+            limits.unread_max,
+            limits.of_address_per_s,
+        )
         self.seconds = 0
         self.refused = 0
         self.closed: Counter[int] = Counter()
@@ -146,11 +154,13 @@ class WebSocketConnection(asyncio.Protocol):
     """One connection, from uvicorn's upgrade on: the `Connection` of channels."""
 
     __slots__ = (
+        "_at_end",
         "_channel",
         "_close_by",
         "_full_since",
         "_headers",
         "_hub",
+        "_inbox",
         "_number",
         "_open",
         "_partial",
@@ -177,6 +187,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._full_since = 0
         self._close_by = 0
         self.owner = ""
+        self._inbox = Inbox(self, hub.crowd.turns)
+        self._at_end = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the transport of an HTTP connection that is upgraded."""
@@ -188,6 +200,10 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Receive bytes of the client; the first are its handshake."""
+        self._inbox.add(data)
+
+    def read(self, data: bytes) -> None:
+        """Take in bytes of the client, in the order in which they came."""
         self._received = self._hub.seconds
         protocol = self._protocol
         protocol.receive_data(data)
@@ -203,13 +219,30 @@ class WebSocketConnection(asyncio.Protocol):
             self._end()
 
     def eof_received(self) -> bool:
-        """A half-closed connection is of no use: the transport closes itself."""
-        return False
+        """A half-closed connection is of no use: the transport closes itself, once all of its bytes
+        are read."""
+        self._at_end = True
+        return bool(self._inbox)
+
+    def hold(self) -> None:
+        """Receive no more from the client for now."""
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """All bytes of the client are read: receive more."""
+        if self._transport.is_closing():
+            return
+        if self._at_end:
+            self._transport.close()
+        elif not self.full:
+            self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone."""
         self._server_state.connections.discard(self)
         self._hub.discard(self)
+        self._inbox.clear()
         self._end()
 
     def pause_writing(self) -> None:
@@ -218,18 +251,16 @@ class WebSocketConnection(asyncio.Protocol):
         self.full = True
         self._full_since = self._hub.seconds
         self._hub.crowd.unread.hold(self, self.buffered)
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
+        self.hold()
 
     def resume_writing(self) -> None:
         """There is room again."""
         self.full = False
         self._hub.crowd.unread.release(self)
         self._received = self._hub.seconds
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
         if self._open and self._channel is not None:
             self._guarded(self._channel.drained, self)
+        self._inbox.work()
 
     def shutdown(self) -> None:
         """The server stops (called by uvicorn)."""

@@ -1,4 +1,5 @@
-"""API keys: limits of their fields, when they may be used, and what they never show."""
+"""API keys: limits of their fields, the times at which they may be used, and the secrets that they
+never show."""
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from crossbook.common.keys import (
     Key,
     KeyScheme,
     Scope,
+    add_by_public,
     key_faults,
     parse_network,
     parse_scopes,
@@ -19,7 +21,14 @@ from crossbook.common.keys import (
 from crossbook.common.times import parse_time
 
 SECRET = b"0123456789abcdef" * 4
-KEY = Key("alice-1", KeyScheme.HMAC_SHA256, SECRET, Scope.READ | Scope.TRADE, 7)
+KEY = Key(
+    key_id="alice-1",
+    scheme=KeyScheme.HMAC_SHA256,
+    material=SECRET,
+    scopes=Scope.READ | Scope.TRADE,
+    account=7,
+)
+CURVE = Key("desk", KeyScheme.CURVE, b"2" * 32, Scope.TRADE, 8)
 
 
 def test_no_text_of_a_key_shows_its_material() -> None:
@@ -120,6 +129,27 @@ def test_a_field_beyond_its_limit_is_named(changes: dict[str, object], field: st
 )
 def test_a_sound_key_has_no_fault(changes: dict[str, object]) -> None:
     assert not list(key_faults(replace(KEY, **changes)))
+
+
+def by_public(*keys: Key) -> dict[bytes, Key]:
+    """The keys by their public keys, entered in this order."""
+    found: dict[bytes, Key] = {}
+    for key in keys:
+        add_by_public(found, key)
+    return found
+
+
+def test_only_keys_of_curve_have_public_keys_to_be_found_by() -> None:
+    signer = replace(CURVE, key_id="signer", scheme=KeyScheme.ED25519, material=b"3" * 32)
+    assert by_public(KEY, signer, CURVE) == {b"2" * 32: CURVE}
+
+
+def test_a_previous_public_key_gives_way_to_a_present_one() -> None:
+    rotated = replace(CURVE, previous=b"1" * 32, previous_until_ns=9)
+    other = replace(CURVE, key_id="other", material=b"1" * 32)
+    assert by_public(rotated) == {b"2" * 32: rotated, b"1" * 32: rotated}
+    assert by_public(rotated, other) == by_public(other, rotated)
+    assert by_public(rotated, other) == {b"2" * 32: rotated, b"1" * 32: other}
 
 
 def test_scopes_are_read_by_name() -> None:

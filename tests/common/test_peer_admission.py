@@ -1,4 +1,4 @@
-"""Which peers a socket with keys admits."""
+"""The peers that a socket with keys admits."""
 
 import pytest
 from msgspec.structs import replace
@@ -11,13 +11,18 @@ from crossbook.common.peer_admission import (
     REFUSED,
     PeerAdmission,
     Verdict,
-    key_id_of,
-    proves,
+    key_of_user,
     user_of,
 )
 
 INTERNAL, ALICE, BEFORE = b"i" * 32, b"a" * 32, b"b" * 32
-KEY = Key("alice", KeyScheme.CURVE, ALICE, Scope.READ | Scope.TRADE, 7)
+KEY = Key(
+    key_id="alice",
+    scheme=KeyScheme.CURVE,
+    material=ALICE,
+    scopes=Scope.READ | Scope.TRADE,
+    account=7,
+)
 NOW = 1_000
 
 
@@ -92,9 +97,42 @@ def test_a_rotated_key_is_admitted_by_both_publics_until_the_overlap_ends() -> N
     ended = replace(key, previous_until_ns=NOW)
     assert decide(ended, "orders", BEFORE) == Verdict(REFUSED, "unknown key")
     assert decide(ended, "orders", ALICE).status == ADMITTED
-    assert [proves(user_of(key, each), ended, NOW) for each in (ALICE, BEFORE)] == [True, False]
 
 
-def test_a_user_id_names_its_key() -> None:
-    assert key_id_of(user_of(KEY, ALICE)) == "alice"
-    assert key_id_of(EXCHANGE) == ""
+def acting(key: Key, public: bytes = ALICE, scope: Scope = Scope.READ) -> Key | str:
+    """The key that a connection acts by that proved `public`, where `key` is the only one."""
+    return key_of_user(user_of(KEY, public), {key.key_id: key}.get, scope, NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"enabled": False}, "key alice is disabled"),
+        ({"expires_ns": NOW}, "key alice expired at 1970-01-01T00:00:00"),
+        ({"material": b"n" * 32}, "key alice is no longer the one of this connection"),
+        ({"key_id": "bob"}, "key alice is no longer the one of this connection"),
+    ],
+)
+def test_a_connection_acts_no_more_by_an_unusable_key(change: dict[str, object], why: str) -> None:
+    assert acting(KEY) == KEY
+    refusal = acting(replace(KEY, **change))
+    assert isinstance(refusal, str)
+    assert refusal.startswith(why)
+
+
+def test_a_connection_acts_within_the_scopes_of_its_key() -> None:
+    assert acting(KEY, scope=Scope.TRADE) == KEY
+    assert acting(KEY, scope=Scope.ADMIN) == "key alice has scope read,trade, not ADMIN"
+
+
+def test_a_connection_acts_by_its_key_whatever_the_address_list() -> None:
+    key = replace(KEY, addresses=("10.0.0.0/8",))
+    assert acting(key) == key
+
+
+def test_connections_act_by_a_rotated_key_until_the_overlap_ends() -> None:
+    key = replace(KEY, previous=BEFORE, previous_until_ns=NOW + 1)
+    assert acting(key, ALICE) == acting(key, BEFORE) == key
+    ended = replace(key, previous_until_ns=NOW)
+    assert acting(ended, ALICE) == ended
+    assert acting(ended, BEFORE) == "key alice is no longer the one of this connection"

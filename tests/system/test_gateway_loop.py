@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import pytest
 import zmq
 
-from crossbook.common.messages.codec import decode_replies
-from crossbook.common.messages.entry import Ack, Reply
-from crossbook.common.process.connections import Bounds, Connections
+from crossbook.common.messages.codec import decode_replies, encode
+from crossbook.common.messages.entry import TOKEN_BYTES, Ack, Ping, Reply
+from crossbook.common.process.connections import Bounds, Connections, Peer
 from crossbook.common.process.counters import Buckets
 from crossbook.gateway.orders.service import REPLIES_MAX, OrderService
 from tests.worlds.desk_world import DeskWorld
@@ -38,8 +38,8 @@ class ServiceWorld:
         self.desk = DeskWorld().desk
         times = Buckets((1,))
         bounds = Bounds(connections=10, of_address=10)
-        connections = Connections(context, self.clients, bounds)
-        self.service = OrderService(self.desk, (), connections, times)
+        self.connections = Connections(context, self.clients, bounds)
+        self.service = OrderService(self.desk, (), self.connections, times)
         self.near: list[Sequence[Reply]] = []
 
     def open(self) -> bytes:
@@ -105,5 +105,28 @@ def test_a_frame_has_a_thousand_replies_at_most(count: int, frames: list[int]) -
         with service_world() as world:
             await world.send((b"far", [ACK] * count))
             assert world.frames() == frames
+
+    run(main())
+
+
+@pytest.mark.parametrize(("is_gone", "has_session", "replies"), [
+    (False, False, [1]), (True, False, []), (True, True, [1]),
+])  # fmt: skip
+def test_what_was_kept_of_an_ended_connection_is_for_its_session_alone(
+    is_gone: bool, has_session: bool, replies: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        with service_world() as world:
+            peer = Peer(-1, ("", 0), 0, 1_000)
+            peer.is_gone = is_gone
+            monkeypatch.setattr(world.connections, "meet", lambda identity, frame: peer)
+            session = world.desk.sessions.open(8, b"far", False)
+            assert session is not None
+            token = session.token if has_session else b"x" * TOKEN_BYTES
+            world.far.send(token + encode([Ping(1)]))
+            assert world.clients.poll(round(SECONDS * 1_000))
+            world.service.wake()
+            await until(lambda: not world.clients.poll(0))
+            assert world.frames() == replies
 
     run(main())

@@ -1,4 +1,4 @@
-"""Connections that take too much of a socket are ended, and no other."""
+"""A connection that exceeds a bound of its socket is ended, and no other one is."""
 
 import contextlib
 import socket
@@ -14,6 +14,8 @@ import zmq
 from crossbook.common.process import connections, sockets
 from crossbook.common.process.connections import BEATS, KIB, MIB, UNREAD_NS, Bounds, Connections
 from crossbook.common.process.tcp_facts import HAS_FACTS
+from crossbook.common.times import SECOND_NS
+from crossbook.common.token_buckets import CONNECTIONS_S
 from tests.fuzz import zmtp
 from tests.system.exchange import free_ports, select_nothing
 
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.skipif(not HAS_FACTS, reason="the kernel does not count
 
 SECONDS: Final = 10.0
 FLOOD: Final = 64 * MIB
-"""Bytes after which a peer gives up that nobody ends."""
+"""Bytes after which a peer gives up where the server has not cut it off."""
 
 
 class Server:
@@ -151,6 +153,23 @@ def test_all_peers_together_are_bounded_and_the_greatest_address_pays(context: A
     assert set(server.connections.cut_off) == {"held_of_all"}
 
 
+def test_one_address_makes_its_connections_at_a_bounded_rate(context: Any) -> None:
+    server = Server(context, sockets.orders_router, of_address_per_s=1)
+    with contextlib.ExitStack() as stack:
+        for _ in range(CONNECTIONS_S):
+            stack.enter_context(server.peer())
+        server.until(lambda: len(server.connections) == CONNECTIONS_S)
+        with contextlib.suppress(ConnectionError):
+            stack.enter_context(server.peer())
+        server.until(lambda: server.connections.cut_off == {"rate_of_address": 1})
+        stack.enter_context(server.peer(host="127.0.0.2"))
+        server.until(lambda: len(server.connections) == CONNECTIONS_S + 1)
+        server.ahead_ns = 2 * SECOND_NS
+        server.connections.check()
+        stack.enter_context(server.peer())
+        server.until(lambda: len(server.connections) == CONNECTIONS_S + 2)
+
+
 def test_one_address_has_a_part_of_the_places(context: Any) -> None:
     server = Server(context, sockets.orders_router, of_address=3, connections=5)
     with contextlib.ExitStack() as stack:
@@ -278,6 +297,48 @@ def test_an_end_behind_a_full_queue_with_a_heartbeat_unread_harms_nothing(
         else:
             while server.socket.poll(20):
                 server.receive()
+
+
+def kept_of_an_ended_connection(server: Server, own_name: bytes = b"") -> tuple[bytes, zmq.Frame]:
+    """A frame that ZeroMQ has kept of a connection that has ended, and its identity."""
+    peer = socket.create_connection(("127.0.0.1", server.port), SECONDS)
+    peer.sendall(zmtp.GREETING + zmtp.ready(b"DEALER", own_name))
+    zmtp.shake_hands(peer)
+    peer.sendall(zmtp.frame(0, b"first") + zmtp.frame(0, b"second"))
+    identity = server.receive()
+    peer.close()
+    server.until(lambda: len(server.connections) == 0)
+    assert server.socket.poll(round(SECONDS * 1_000))
+    return identity, server.socket.recv_multipart(copy=False)[1]
+
+
+def test_a_frame_that_was_kept_of_an_ended_connection_is_known_as_such(context: Any) -> None:
+    server = Server(context, sockets.orders_router)
+    identity, frame = kept_of_an_ended_connection(server)
+    assert server.connections.meet(identity, frame).is_gone
+    assert not server.connections.by_identity
+    with server.peer() as other:
+        other.sendall(zmtp.frame(0, b"x"))
+        other_identity = server.receive()
+        assert not server.connections.by_identity[other_identity].is_gone
+
+
+def test_an_identity_that_its_peer_chose_may_come_back(context: Any) -> None:
+    server = Server(context, sockets.orders_router)
+    identity, frame = kept_of_an_ended_connection(server, b"bot-7")
+    assert identity == b"bot-7"
+    assert not server.connections.meet(identity, frame).is_gone
+
+
+def test_a_bounded_number_of_ended_connections_is_noted(
+    context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ENDED_MAX", 1)
+    server = Server(context, sockets.orders_router)
+    first, frame = kept_of_an_ended_connection(server)
+    second, _ = kept_of_an_ended_connection(server)
+    assert not server.connections.meet(first, frame).is_gone
+    assert server.connections.meet(second, frame).is_gone
 
 
 def test_peers_over_ipc_are_counted_and_not_bounded(context: Any, tmp_path: Any) -> None:

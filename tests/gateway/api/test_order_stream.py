@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from crossbook.gateway.api import order_stream
-from crossbook.gateway.api.order_stream import OrderStream, OrderStreams
-from crossbook.gateway.web.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Refusal
+from crossbook.gateway.api.order_stream import PATH, OrderStream, OrderStreams
+from crossbook.gateway.web.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Handshake, Refusal
 from tests.worlds.rest_world import RestWorld, limit
 from tests.worlds.websocket_server import until
 
@@ -56,7 +56,7 @@ class OrderStreamWorld(RestWorld):
     def __init__(self, query: str = "") -> None:
         super().__init__()
         streams = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
-        channel = streams.route(query)
+        channel = streams.route(Handshake(PATH, query), None)
         assert isinstance(channel, OrderStream), channel
         self.stream = channel
         self.connection = OrderConnection()
@@ -163,7 +163,7 @@ def test_a_bad_request_is_answered_and_harms_nothing(
     run(main())
 
 
-def test_a_refused_order_has_the_error_rest_would_give() -> None:
+def test_a_refused_order_has_the_error_of_rest() -> None:
     async def main() -> None:
         async with OrderStreamWorld() as world:
             world.request("submit", limit("buy", "1", "50000.001"))
@@ -245,11 +245,11 @@ def test_a_request_before_the_end_of_the_connection_comes_before_the_cancel() ->
     run(main())
 
 
-def test_the_wish_outlives_its_connection_while_another_of_the_account_is_there() -> None:
+def test_cancel_on_disconnect_lasts_while_another_connection_of_the_account_is_open() -> None:
     async def main() -> None:
         async with OrderStreamWorld("account=9&cancel_on_disconnect=true") as world:
             streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
-            other, connection = streams.route("account=9"), OrderConnection()
+            other, connection = streams.route(Handshake(PATH, "account=9"), None), OrderConnection()
             assert isinstance(other, OrderStream)
             other.opened(connection)
             await world.enter(limit("buy", "1", "50000"), account=9)
@@ -271,7 +271,7 @@ def test_without_a_free_session_the_client_is_refused_for_now() -> None:
             for number in range(200):
                 world.sessions.open(number + 1, lambda _: None)
             streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
-            channel, connection = streams.route(""), OrderConnection()
+            channel, connection = streams.route(Handshake(PATH), None), OrderConnection()
             assert isinstance(channel, OrderStream)
             channel.opened(connection)
             assert connection.closed is not None
@@ -291,8 +291,8 @@ def test_a_client_that_begins_beyond_the_stream_receives_the_last_number(
         async with OrderStreamWorld(f"from_seq={from_seq}") as world:
             world.settle()
             (end_message,) = await world.connection.messages("caught_up")
-            wanted = {"from_seq": first or from_seq, "to_seq": 0, "complete": complete}
-            assert end_message == {"type": "caught_up", **wanted}
+            expected = {"from_seq": first or from_seq, "to_seq": 0, "complete": complete}
+            assert end_message == {"type": "caught_up", **expected}
 
     run(main())
 
@@ -325,7 +325,7 @@ def test_a_bad_query_refuses_the_handshake_and_names_the_field(query: str, field
     async def main() -> None:
         async with RestWorld() as world:
             streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
-            refusal = streams.route(query)
+            refusal = streams.route(Handshake(PATH, query), None)
             assert isinstance(refusal, Refusal)
             assert refusal.status == 400
             assert field in refusal.text

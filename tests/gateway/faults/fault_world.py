@@ -49,7 +49,7 @@ class FaultWorld(RestWorld):
         self.server: HttpServer | None = None
         if with_server:
             orders = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
-            route = stream_router(admission, orders.route_handshake, None)
+            route = stream_router(admission, orders.route, None)
             router = self.faults.router(route, AnyAccount(1))
             hub = Hub(router, Limits())
             self.server = HttpServer(self.app, hub, listening("127.0.0.1", 0), AbortableConnection)

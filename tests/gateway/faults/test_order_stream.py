@@ -21,9 +21,9 @@ from crossbook.common.faults.order_entry import (
     NoAnswer,
     Refuse,
 )
-from crossbook.gateway.api.order_stream import OrderStreams
+from crossbook.gateway.api.order_stream import PATH, OrderStreams
 from crossbook.gateway.faults.order_stream import FaultyOrderStream, payload_of
-from crossbook.gateway.web.channel import Refusal, text_frame
+from crossbook.gateway.web.channel import Handshake, Refusal, text_frame
 from tests.gateway.faults.fault_world import FaultWorld
 from tests.worlds.rest_world import limit
 
@@ -52,11 +52,11 @@ class Client:
         self.arrived.set()
 
     def close(self, code: int, reason: str) -> None:
-        """Nothing closes it here."""
+        """Do nothing: no test closes the connection."""
         raise AssertionError(reason)
 
     def abort(self) -> None:
-        """Remember it."""
+        """Record the call."""
         self.is_dropped = True
         self.arrived.set()
 
@@ -66,7 +66,7 @@ class Client:
         return [message["type"] for message in self.messages[1:]]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Return once the condition holds, which a message can only bring about."""
+        """Return once the condition holds. Only a message changes it."""
         while not condition():
             self.arrived.clear()
             await asyncio.wait_for(self.arrived.wait(), SECONDS)
@@ -78,7 +78,7 @@ class StreamFaultWorld(FaultWorld):
     def __init__(self, *rules: AnyFault) -> None:
         super().__init__(*rules)
         streams = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
-        channel = streams.route("account=7")
+        channel = streams.route(Handshake(PATH, "account=7"), None)
         assert not isinstance(channel, Refusal)
         self.stream = FaultyOrderStream(channel, self.table, "desk-1")
         self.connection = Client()
@@ -179,7 +179,7 @@ def test_a_dropped_connection_leaves_the_request_undone() -> None:
     run(main())
 
 
-def test_an_unknown_outcome_was_done() -> None:
+def test_a_command_with_an_unknown_outcome_was_done() -> None:
     async def main() -> None:
         async with StreamFaultWorld(AnswerUnknown(next=1)) as world:
             world.request()

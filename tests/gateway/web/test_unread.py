@@ -1,4 +1,4 @@
-"""Responses that nobody reads, over the real server."""
+"""Responses that no client reads, over the real server."""
 
 import asyncio
 import contextlib
@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import pytest
 
+from crossbook.common.token_buckets import CONNECTIONS_S
 from crossbook.gateway.web import http_connection
 from crossbook.gateway.web.channel import Refusal
 from crossbook.gateway.web.crowd import MIB
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.listener import listening
 from crossbook.gateway.web.websocket import Hub, Limits
+from tests.worlds.event_loop import next_iteration
 from tests.worlds.websocket_server import run, until
 
 SECONDS: Final = 10.0
@@ -57,7 +59,7 @@ async def client(server: HttpServer, sent: bytes, host: str = "127.0.0.1") -> so
 
 
 async def read(made: socket.socket) -> int:
-    """How many bytes come until the server ends the connection or nothing follows."""
+    """The number of bytes received until the server ends the connection, or sends nothing more."""
     loop, size = asyncio.get_running_loop(), 0
     with contextlib.suppress(ConnectionError, TimeoutError):
         while size < len(LARGE):
@@ -69,7 +71,7 @@ async def read(made: socket.socket) -> int:
     return size
 
 
-def test_a_response_that_nobody_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_reads_no_response_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_connection, "READ_WITHIN_S", 0.3)
 
     async def main() -> None:
@@ -141,6 +143,24 @@ def test_one_address_has_a_part_of_the_places() -> None:
     run(main())
 
 
+def test_one_address_makes_its_connections_at_a_bounded_rate() -> None:
+    async def main() -> None:
+        async with serving(Limits(of_address_per_s=1)) as (server, hub):
+            with contextlib.ExitStack() as stack:
+                for _ in range(CONNECTIONS_S):
+                    stack.enter_context(await client(server, b""))
+                await until(lambda: len(server.http_connections) == CONNECTIONS_S)
+                over = stack.enter_context(await client(server, b""))
+                answer = await asyncio.get_running_loop().sock_recv(over, 1_000)
+                assert answer.startswith(b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n")
+                assert answer.endswith(b"\r\n\r\ntoo many new connections (CONNECTIONS_PER_SECOND)")
+                assert hub.crowd.refused == {"rate_of_address": 1}
+                other = stack.enter_context(await client(server, GET, "127.0.0.2"))
+                assert await read(other) >= len(LARGE)
+
+    run(main())
+
+
 def test_requests_sent_ahead_of_their_answers_wait_unparsed_and_are_answered_in_order() -> None:
     waiting: list[int] = []
 
@@ -171,3 +191,28 @@ def test_requests_sent_ahead_of_their_answers_wait_unparsed_and_are_answered_in_
 
     run(main())
     assert max(waiting) <= http_connection.FED_MAX // 18
+
+
+def test_a_client_that_sends_ahead_is_not_read_ahead() -> None:
+    async def scenario() -> None:
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            await next_iteration()
+            headers = [(b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+
+        async with serving(Limits(), answer) as (server, _):
+            made = await client(server, GET)
+            sent = 0
+            loop = asyncio.get_running_loop()
+            until = loop.time() + 1.0
+            while loop.time() < until:
+                with contextlib.suppress(BlockingIOError):
+                    sent += made.send(GET * 2_000)
+                await next_iteration()
+            assert sent > MIB
+            (connection,) = server.http_connections
+            assert connection.unparsed <= 256 * 1024
+            made.close()
+
+    run(scenario())
