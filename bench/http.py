@@ -1,11 +1,13 @@
-"""Orders over HTTP: rate, latency, and the cost of the framework and of signatures.
+"""Orders over HTTP: rate, latency, and the cost of the framework, of signatures and of the face.
 
 Connections with one request each at a time; the same order in turns through `POST /api/v1/orders`,
 which the gateway serves past the framework, as the only order of `POST /api/v1/orders/batch`, which
-the framework serves, and signed with a key (HMAC-SHA256) to an exchange with `AUTH=on`.
+the framework serves, and signed with a key (HMAC-SHA256) to an exchange with `AUTH=on`. The face
+for Binance clients receives the same order with the signature of a demo key.
 """
 
 import asyncio
+import hmac
 import re
 import time
 from array import array
@@ -25,13 +27,18 @@ from tests.system.keyed import KeyedExchange
 _ORDER: Final = (
     b'{"symbol":"BTC-USDT","order_type":"ioc","side":"buy","quantity":"0.1","price":"50000.00"}'
 )
+SIGNED: Final = "past it, signed"
+FACE: Final = "Binance face, signed"
 ROUTES: Final = {
     "past the framework": ("/api/v1/orders", _ORDER),
     "through it": ("/api/v1/orders/batch", b'{"orders":[' + _ORDER + b"]}"),
-    "past it, signed": ("/api/v1/orders", _ORDER),
+    SIGNED: ("/api/v1/orders", _ORDER),
+    FACE: (
+        "/api/v3/order",
+        b"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.1&price=50000.00",
+    ),
 }
-SIGNED: Final = "past it, signed"
-_TAKEN: Final = re.compile(rb'HTTP/1\.1 20[01] .*"status":"accepted"', re.DOTALL)
+_TAKEN: Final = re.compile(rb'HTTP/1\.1 20[01] .*"status":"(accepted|EXPIRED)"', re.DOTALL)
 _CONTENT_LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 METHOD: Final = {
@@ -98,6 +105,14 @@ class _Connection(asyncio.Protocol):
         self.transport.write(request)
 
 
+def _face_request(path: str, order: bytes) -> bytes:
+    """The order of the demo key of account 1, signed now, in the query as most clients send it."""
+    payload = b"%b&timestamp=%d" % (order, time.time_ns() // 1_000_000)
+    signature = hmac.new(b"demo-secret-1", payload, "sha256").hexdigest()
+    query = f"{payload.decode()}&signature={signature}"
+    return _request(f"{path}?{query}", b"", {"X-MBX-APIKEY": "demo-1"})
+
+
 def _request(path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return (
@@ -117,6 +132,8 @@ async def _turn(
     unsigned = _request(path, body, {})
 
     def request() -> bytes:
+        if route == ROUTES[FACE]:
+            return _face_request(path, body)
         if signer is None:
             return unsigned
         return _request(path, body, signer.headers("POST", path, body))
@@ -145,7 +162,7 @@ def run(connections: tuple[int, ...], seconds: float, repeats: int) -> HttpRepor
     described = machine.describe()
     turns: list[RouteTurn] = []
     settings: dict[str, Any] = {
-        "GATEWAY_ROLES": "orders,api",
+        "GATEWAY_ROLES": "orders,api,binance",
         "HEARTBEAT_MS": "500",
         "LOG_LEVEL": "WARNING",
     }
@@ -171,7 +188,7 @@ def show(report: HttpReport) -> None:
     print(machine.line(report.machine))
     for name, text in report.method.items():
         print(f"  {name}: {text}")
-    print(f"{'connections':>11}  {'route':<20}{'orders/s':>10}{'p50 ms':>9}{'p99 ms':>9}")
+    print(f"{'connections':>11}  {'route':<22}{'orders/s':>10}{'p50 ms':>9}{'p99 ms':>9}")
     for count in dict.fromkeys(turn.connections for turn in report.turns):
         rates = {}
         for route in ROUTES:
@@ -181,8 +198,9 @@ def show(report: HttpReport) -> None:
             middle = sorted(turns, key=lambda turn: turn.per_s)[len(turns) // 2]
             rates[route] = middle.per_s
             print(
-                f"{count:>11}  {route:<20}{middle.per_s:>10,}"
+                f"{count:>11}  {route:<22}{middle.per_s:>10,}"
                 f"{middle.latency.p50_us / 1000:>9.2f}{middle.latency.p99_us / 1000:>9.2f}"
             )
         share = rates[SIGNED] / rates["past the framework"]
         print(f"{count:>11}  signed / unsigned {share:.2f}")
+        print(f"{count:>11}  face / native, both signed {rates[FACE] / rates[SIGNED]:.2f}")

@@ -22,8 +22,9 @@ RETRY_AFTER_MAX_S: Final = 86_400
 MESSAGE_MAX: Final = 200
 """Longest text of a refusal, in characters."""
 
-API_PATH: Final = "/api/v1/"
-"""Beginning of the paths that a rule without a path concerns."""
+API_PATHS: Final = ("/api/v1/", "/api/v3/")
+"""Beginnings of the paths that a rule without a path concerns: of the native API and of the face
+for Binance clients."""
 
 Interface = Literal["rest", "websocket", "zeromq", "handshake"]
 """REST; a request on `/ws/orders`; ZeroMQ order entry; the opening of a WebSocket."""
@@ -110,7 +111,7 @@ class _OnRequests(FaultRule):
         if (
             self.path is None
             and getattr(facts, "interface", "") == "rest"
-            and not getattr(facts, "path", "").startswith(API_PATH)
+            and not getattr(facts, "path", "").startswith(API_PATHS)
         ):
             return False
         return super().concerns(facts)

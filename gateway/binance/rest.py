@@ -48,6 +48,15 @@ _UNITS: Final = {b"MICROSECOND": US, b"MILLISECOND": MS}
 _encode = msgspec.json.Encoder().encode
 
 
+def is_of_face(path: str) -> bool:
+    """Whether a path is one of the face.
+
+    >>> is_of_face("/api/v3/order"), is_of_face("/api/v1/trades"), is_of_face("/api/v1/orders")
+    (True, True, False)
+    """
+    return path.startswith(PREFIXES) or path in ALONE
+
+
 class FaceRest:
     """Serves the paths of the face, and everything else by `app`.
 
@@ -84,7 +93,7 @@ class FaceRest:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
         path = scope["path"]
-        if not path.startswith(PREFIXES) and path not in ALONE:
+        if not is_of_face(path):
             await self._app(scope, receive, send)
             return
         answer = _Answer()

@@ -127,6 +127,11 @@ class SignedAccess:
         self.check_key(key, scope, peer)
         return key.account
 
+    def account_of(self, key_id: str) -> int:
+        """The account of the key with this id; zero where there is none."""
+        key = self._keys.find(key_id)
+        return 0 if key is None else key.account
+
     def key(self, key_id: str) -> Key:
         """The key of this id."""
         key = self._keys.find(key_id)

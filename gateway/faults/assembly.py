@@ -28,6 +28,7 @@ from crossbook.gateway.web.channel import Channel, Handshake, Refusal, Router
 from crossbook.gateway.web.entrance import AsgiApp
 
 if TYPE_CHECKING:
+    from crossbook.gateway.binance.rest import FaceRest
     from crossbook.gateway.faults.shifted_time import ShiftedTime
 
 
@@ -63,11 +64,18 @@ class GatewayFaults:
 
     def app(self, app: AsgiApp, admission: Admission, access: Access) -> AsgiApp:
         """The HTTP application behind the rules, with the route of the rules."""
-        from crossbook.gateway.faults.http import FaultyHttp
+        from crossbook.gateway.faults.http import FaultyHttp, NativeDialect
         from crossbook.gateway.faults.routes import FaultRoutes
 
         routes = FaultRoutes(app, self._links, admission, access)
-        return FaultyHttp(routes, self.table, access)
+        return FaultyHttp(routes, self.table, NativeDialect(access))
+
+    def face(self, face: "FaceRest") -> AsgiApp:
+        """The Binance-spot face behind the rules, which refuses in its own words."""
+        from crossbook.gateway.faults.face import FaceDialect
+        from crossbook.gateway.faults.http import FaultyHttp
+
+        return FaultyHttp(face, self.table, FaceDialect(face.access, face.venue.symbols))
 
     def router(self, router: Router, access: Access) -> Router:
         """The router of WebSockets behind the rules."""

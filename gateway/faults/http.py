@@ -7,7 +7,7 @@ refuses it. The route of the rules itself is never faulty.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -53,24 +53,94 @@ class Named(msgspec.Struct):
 _named = msgspec.json.Decoder(Named).decode
 
 
-class FaultyHttp:
-    """`app`, behind the rules of `table`. `access` gives the account that a request names."""
+class Dialect(Protocol):
+    """How an API over HTTP is read, and how it refuses."""
 
-    def __init__(self, app: AsgiApp, table: FaultTable, access: Access) -> None:
+    def serves(self, path: str) -> bool:
+        """Whether the rules concern this path."""
+
+    def reads_body(self, method: str) -> bool:
+        """Whether a request of this method may have a body."""
+
+    def facts(self, scope: Any, body: bytes) -> RequestFacts | None:
+        """The facts of a request; None where they cannot be read."""
+
+    def refusal(
+        self, refused: Refused, facts: RequestFacts, number: int
+    ) -> tuple[int, Any, int | None]:
+        """Status, document and `Retry-After` of a refusal by the rule with this id."""
+
+    def unknown(self, facts: RequestFacts, number: int) -> tuple[int, Any]:
+        """Status and document of a command whose outcome is unknown."""
+
+
+class NativeDialect:
+    """The native API. `access` gives the account that a request names."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def serves(self, path: str) -> bool:
+        """All paths but those of the rules."""
+        return path != FAULTS_PATH and not path.startswith(f"{FAULTS_PATH}/")
+
+    def reads_body(self, method: str) -> bool:
+        """Methods that change something."""
+        return method in WITH_BODY
+
+    def facts(self, scope: Any, body: bytes) -> RequestFacts | None:
+        """The facts of a request; None where they cannot be read."""
+        path = scope["path"]
+        try:
+            accounts = [value.strip() for name, value in scope["headers"] if name == b"x-account"]
+            account = self._access.named(scope["headers"], account_in(accounts))
+            key = key_in(scope["headers"])
+            query = values_of(scope["query_string"].decode("latin-1"), None)
+        except Problem:
+            return None
+        named = Named(query.get("symbol"), query.get("client_order_id"))
+        of_market = _OF_MARKET.fullmatch(path)
+        if of_market is not None:
+            named.symbol = of_market[1]
+        elif body:
+            try:
+                named = _named(body)
+            except BAD_BYTES:
+                return None
+        symbol, client_order_id = named.symbol or "", named.client_order_id or ""
+        return RequestFacts(
+            "rest", account, path, scope["method"], symbol, client_order_id, key=key
+        )
+
+    def refusal(
+        self, refused: Refused, facts: RequestFacts, number: int
+    ) -> tuple[int, Any, int | None]:
+        """The error document, whose id names the rule."""
+        document = ErrorDocument(refused.detail, f"fault-{number}")
+        return refused.status, document, refused.retry_after_s
+
+    def unknown(self, facts: RequestFacts, number: int) -> tuple[int, Any]:
+        """The error document of an unknown outcome."""
+        return 504, ErrorDocument(unknown(facts.client_order_id), f"fault-{number}")
+
+
+class FaultyHttp:
+    """`app`, whose API has this `dialect`, behind the rules of `table`."""
+
+    def __init__(self, app: AsgiApp, table: FaultTable, dialect: Dialect) -> None:
         self._app = app
         self._table = table
-        self._access = access
+        self._dialect = dialect
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
-        path = scope["path"]
-        if not len(self._table) or path == FAULTS_PATH or path.startswith(f"{FAULTS_PATH}/"):
+        if not len(self._table) or not self._dialect.serves(scope["path"]):
             await self._app(scope, receive, send)
             return
         body = b""
-        if scope["method"] in WITH_BODY:
+        if self._dialect.reads_body(scope["method"]):
             body, receive = await _read_ahead(receive)
-        facts = self._facts(scope, body)
+        facts = self._dialect.facts(scope, body)
         if facts is None or await self._passes(facts, scope, receive, send):
             await self._serve(facts, scope, receive, send)
 
@@ -80,7 +150,7 @@ class FaultyHttp:
         if fate.delay_s:
             await asyncio.sleep(fate.delay_s)
         if fate.refused is not None:
-            await _refuse(fate.refused, fate.rule, send)
+            await self._refuse(fate.refused, facts, fate.rule, send)
         elif fate.is_closed:
             scope[ABORT]()
             await _until_gone(receive)
@@ -107,35 +177,19 @@ class FaultyHttp:
             await _until_gone(receive)
             return
         if fate.is_unknown:
-            detail = unknown(facts.client_order_id)
-            await send_document(send, 504, ErrorDocument(detail, f"fault-{fate.rule}"))
+            status, document = self._dialect.unknown(facts, fate.rule)
+            await send_document(send, status, document)
             return
         for message in messages:
             await send(message)
 
-    def _facts(self, scope: Any, body: bytes) -> RequestFacts | None:
-        """The facts of a request; None where they cannot be read."""
-        path = scope["path"]
-        try:
-            accounts = [value.strip() for name, value in scope["headers"] if name == b"x-account"]
-            account = self._access.named(scope["headers"], account_in(accounts))
-            key = key_in(scope["headers"])
-            query = values_of(scope["query_string"].decode("latin-1"), None)
-        except Problem:
-            return None
-        named = Named(query.get("symbol"), query.get("client_order_id"))
-        of_market = _OF_MARKET.fullmatch(path)
-        if of_market is not None:
-            named.symbol = of_market[1]
-        elif body:
-            try:
-                named = _named(body)
-            except BAD_BYTES:
-                return None
-        symbol, client_order_id = named.symbol or "", named.client_order_id or ""
-        return RequestFacts(
-            "rest", account, path, scope["method"], symbol, client_order_id, key=key
-        )
+    async def _refuse(self, refused: Refused, facts: RequestFacts, number: int, send: Send) -> None:
+        if refused.is_proxy_page:
+            await send_answer(send, refused.status, PROXY_PAGE, (), b"text/html")
+            return
+        status, document, wait_s = self._dialect.refusal(refused, facts, number)
+        headers = [] if wait_s is None else [(b"retry-after", b"%d" % wait_s)]
+        await send_document(send, status, document, headers)
 
 
 async def _read_ahead(receive: Receive) -> tuple[bytes, Receive]:
@@ -161,14 +215,3 @@ async def _until_gone(receive: Receive) -> None:
     """Return once the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _refuse(refused: Refused, number: int, send: Send) -> None:
-    headers = []
-    if refused.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % refused.retry_after_s))
-    if refused.is_proxy_page:
-        await send_answer(send, refused.status, PROXY_PAGE, headers, b"text/html")
-        return
-    document = ErrorDocument(refused.detail, f"fault-{number}")
-    await send_document(send, refused.status, document, headers)

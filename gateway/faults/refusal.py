@@ -42,6 +42,8 @@ class Refused(Struct, frozen=True):
     status: int
     detail: ErrorDetail
     retry_after_s: int | None
+    text: str = ""
+    """The text that the rule gives, if any."""
     is_proxy_page: bool = False
     """Whether HTTP carries `PROXY_PAGE` in place of the error."""
 
@@ -55,7 +57,8 @@ class Refused(Struct, frozen=True):
         if retry_after_s is None and status in (429, 503):
             retry_after_s = RETRY_AFTER_S
         is_page = rule.code is None and status == BAD_GATEWAY
-        return cls(status, ErrorDetail(rule.code or usual, message), retry_after_s, is_page)
+        detail = ErrorDetail(rule.code or usual, message)
+        return cls(status, detail, retry_after_s, rule.message, is_page)
 
     def reject(self, request_seq: int, client_order_id: str = "") -> Reject:
         """The refusal in ZeroMQ order entry."""
