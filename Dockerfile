@@ -17,6 +17,7 @@ COPY pyproject.toml README.md LICENSE instruments.toml ./
 # Pure Python: the image has no compiler. docs/figures.md has the effect of compiling.
 COPY common common
 COPY crossbook crossbook
+COPY docs/guide/binance docs/guide/binance
 COPY gateway gateway
 COPY matcher matcher
 COPY publisher publisher

@@ -3,6 +3,7 @@
 from crossbook.cli import (
     admin,
     backup,
+    binance_keys,
     check,
     clock,
     faults,
@@ -36,6 +37,7 @@ app.command()(record.record)
 app.command()(rerun.rerun)
 app.command()(market.status)
 app.command()(check.check)
+app.command("binance-keys")(binance_keys.binance_keys)
 app.command()(journal.verify)
 app.command()(journal.journal)
 app.command()(backup.backup)

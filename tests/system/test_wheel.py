@@ -158,6 +158,12 @@ def test_the_client_alone_needs_three_libraries(python: Path, tmp_path: Path) ->
     assert ran.stdout == "GatewayUnavailable\n", ran.stderr
 
 
+def test_the_lines_for_clients_of_binance_are_in_the_wheel(python: Path, tmp_path: Path) -> None:
+    command = [str(python), "-m", "crossbook", "binance-keys", "ccxt"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "http://127.0.0.1:8000/api/v3" in done.stdout
+
+
 def wait_for_bids(url: str) -> None:
     """Return once the simulated market quotes."""
     deadline_s = time.monotonic() + 60

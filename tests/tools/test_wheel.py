@@ -17,6 +17,9 @@ from tests.test_tidy import PACKAGES, ROOT
 NOT_SHIPPED = (".md",)
 """The suffix of documentation, which the wheel leaves out."""
 
+PAGES = "docs/guide/binance"
+"""The pages that a command prints lines of: they are in the wheel by a link."""
+
 
 def tracked(folder: str) -> list[str]:
     """Files of the repository below a folder, links included."""
@@ -54,6 +57,10 @@ def copy(source: Path) -> set[str]:
         shutil.copy2(ROOT / name, place)
         if name in names and not name.endswith(NOT_SHIPPED):
             found.add(name if name.startswith("crossbook/") else f"crossbook/{name}")
+    for name in tracked(PAGES):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, source / name)
+        found.add(f"crossbook/cli/binance_pages/{Path(name).name}")
     return found
 
 
