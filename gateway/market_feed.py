@@ -17,6 +17,7 @@ from crossbook.common.following.local_book import LocalBook
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import decode_feed_reply, encode
 from crossbook.common.messages.feed import DepthUpdate, MarketState, Snapshot, Ticker
+from crossbook.common.messages.history_queries import Candle
 from crossbook.common.process.clock import Clock
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import has_more
@@ -137,6 +138,12 @@ class MarketFeed:
         if follower.stale or not follower.follows(symbol):
             return None
         return follower.ticker(symbol)
+
+    def candles(self, symbol: str) -> dict[int, Candle]:
+        """The latest candle of an instrument by length in seconds; empty before the first trade,
+        and while the publisher has none."""
+        follower = self.group.of(symbol)
+        return follower.candles(symbol) if follower.follows(symbol) else {}
 
     def state(self, symbol: str) -> MarketState | None:
         """The state of an instrument; None before the first one, or while it is old."""

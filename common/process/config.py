@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     max_feed_connections: int = Field(default=4_096, ge=1, le=1_000_000)
     accounts_per_address: int = Field(default=10_000, ge=0, le=1_000_000)
     max_percent_per_address: int = Field(default=50, ge=1, le=100)
+    binance_connection_s: int = Field(default=86_400, ge=1, le=31_536_000)
     max_unread_mb: int = Field(default=128, ge=32, le=65_536)
     orders_per_second: int = Field(default=0, ge=0, le=1_000_000)
     queries_per_second: int = Field(default=0, ge=0, le=1_000_000)

@@ -56,9 +56,9 @@ class Timers(Protocol):
 
 
 class _Message(Struct):
-    """A message of a stream, as far as it concerns a rule."""
+    """A message of a stream, as far as it concerns a rule. One of another face has no type."""
 
-    type: str
+    type: str = ""
     seq: int = 0
     trade_id: int = 0
     interval: str = ""
@@ -112,7 +112,7 @@ class FaultyMarketStream:
     def _send(self, frames: bytes) -> None:
         """Apply the faults of whole frames from the stream."""
         for frame in parted(frames):
-            message = _message(payload_of(frame))
+            message = _read(payload_of(frame))
             if message.type in _DATA:
                 self._send_data(frame, message)
             elif message.type == "heartbeat":
@@ -206,6 +206,11 @@ class FaultyMarketStream:
         if self._outer is not None:
             for frame in frames:
                 self._outer.send(frame)
+
+
+def _read(payload: bytes) -> _Message:
+    """The message of a payload; a list, which another face sends, is none that a rule knows."""
+    return _Message() if payload.startswith(b"[") else _message(payload)
 
 
 def parted(frames: bytes) -> Iterator[bytes]:

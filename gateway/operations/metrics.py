@@ -11,6 +11,7 @@ from crossbook.common.process.connections import Connections, taken_by
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import Exposition
 from crossbook.common.types import RejectReason
+from crossbook.gateway.binance.streams.streams import FaceStreams
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.limits.account_limits import SETTINGS, UNLIMITED, AccountLimits
 from crossbook.gateway.limits.http import AddressLimits
@@ -26,6 +27,9 @@ from crossbook.gateway.web.websocket import ABNORMAL, Hub
 
 CLOSE_CODES: Final = (ABNORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER)
 """Codes that have a sample even while their count is zero."""
+
+_FACE: Final = "binance"
+"""The label of all streams of the Binance-spot face."""
 
 
 class OrderTraffic(Protocol):
@@ -56,6 +60,7 @@ class GatewayMetrics(Exposition):
         self.handshakes: Handshakes | None = None
         self.feed: MarketFeed | None = None
         self.streams: Streams | None = None
+        self.face_streams: FaceStreams | None = None
         self.histories: Sequence[HistoryLink] = ()
         self.hub: Hub | None = None
         self.server: HttpServer | None = None
@@ -72,8 +77,8 @@ class GatewayMetrics(Exposition):
             yield from self._orders(self.desk, self.traffic)
         if self.feed is not None:
             yield from self._market(self.feed)
-        if self.streams is not None:
-            yield from self._streams(self.streams)
+        if self.streams is not None or self.face_streams is not None:
+            yield from self._streams()
         if self.histories:
             waiting = sum(history.waiting for history in self.histories)
             yield self.gauge("history_questions", "History questions without an answer", waiting)
@@ -175,14 +180,18 @@ class GatewayMetrics(Exposition):
         )
         yield self.counter("feed_lost", "Messages that were no longer held", counts.lost)
 
-    def _streams(self, streams: Streams) -> Iterator[Metric]:
+    def _streams(self) -> Iterator[Metric]:
         clients: Counter[str] = Counter()
         behind: Counter[str] = Counter()
         resyncs: Counter[str] = Counter()
-        for name, stream in streams.by_name():
+        for name, stream in self.streams.by_name() if self.streams is not None else ():
             clients[name] += len(stream)
             behind[name] += len(stream.behind)
             resyncs[name] += stream.resyncs
+        if (face := self.face_streams) is not None:
+            clients[_FACE] = len(face)
+            behind[_FACE] = face.behind
+            resyncs[_FACE] = face.losses
         yield self.gauge("stream_clients", "Clients, by stream", clients, "stream")
         yield self.gauge(
             "stream_clients_behind", "Clients with unsent messages, by stream", behind, "stream"

@@ -9,7 +9,7 @@ from crossbook.common.following.feed_follower import Update
 from crossbook.common.process.clock import Clock
 from crossbook.common.process.scheduling import let_others_run
 from crossbook.gateway.market_feed import MarketFeed
-from crossbook.gateway.streams.routes import Streams
+from crossbook.gateway.streams.together import DrivenStreams
 
 SLICES: Final = 20
 """Slices of a crowd in one turn of the loop. Between slices other processes may run: under the
@@ -20,7 +20,7 @@ _MS: Final = 1_000_000
 
 
 class StreamLoop:
-    """Connects a `MarketFeed` with `Streams`; both work from then on until the feed stops.
+    """Connects a `MarketFeed` with streams; both work from then on until the feed stops.
 
     A crowd is written to slice by slice. The event loop writes what the kernel had no room for at
     the end of a round. So the cost of a sending is measured until the round after its last slice
@@ -31,7 +31,7 @@ class StreamLoop:
     def __init__(
         self,
         feed: MarketFeed,
-        streams: Streams,
+        streams: DrivenStreams,
         clock: Clock,
         processor_ns: Callable[[], int] = time.thread_time_ns,
     ) -> None:

@@ -15,6 +15,10 @@ _FOREIGN: Final = Refusal(403, "Origin: only pages of this address may trade her
 OrderRoute = Callable[[Handshake, int | None], Channel | Refusal]
 """Returns the order stream of a handshake that names this account in its header, or its refusal."""
 
+FaceRoute = Callable[[str, str], Channel | Refusal | None]
+"""Returns the channel of a path and query of another face, its refusal, or None for a path that
+is not of that face."""
+
 MarketRoute = Callable[[Handshake, Channel], Channel | Refusal]
 """Returns the channel that leads to a stream of market data, or the refusal of the handshake."""
 
@@ -29,10 +33,11 @@ def stream_router(
     orders: OrderRoute | None,
     streams: Streams | None,
     market: MarketRoute = open_to_all,
+    face: FaceRoute | None = None,
 ) -> Router:
-    """The router of a gateway: `/ws/orders` to `orders`, every other path by `market` to `streams`,
-    where they are not None. A page of another origin may read market data that is public, and
-    nothing else."""
+    """The router of a gateway: `/ws/orders` to `orders`, the paths of `face` by `market` to it,
+    every other path by `market` to `streams`, where they are not None. A page of another origin may
+    read market data that is public, and nothing else."""
 
     def route(handshake: Handshake) -> Channel | Refusal:
         try:
@@ -43,6 +48,10 @@ def stream_router(
         path = unquote(handshake.path)
         if path == ORDERS_PATH and orders is not None:
             return orders(handshake, head.account) if head.is_own else _FOREIGN
+        if face is not None:
+            other = face(path, handshake.query)
+            if other is not None:
+                return other if isinstance(other, Refusal) else market(handshake, other)
         if streams is not None:
             found = streams.route(path, handshake.query)
             return found if isinstance(found, Refusal) else market(handshake, found)

@@ -19,8 +19,10 @@ from crossbook.common.faults.market_data import (
 )
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.faults.venue import InstrumentRemoved
+from crossbook.gateway.binance.streams.client import StreamClient
 from crossbook.gateway.faults.market_stream import HELD_S, faulty_stream
 from crossbook.gateway.web.channel import Refusal
+from tests.worlds.face_stream_world import FaceStreamWorld
 from tests.worlds.feed_source import SYMBOL
 from tests.worlds.json_book import JsonBook
 from tests.worlds.stream_world import FakeConnection, StreamWorld
@@ -236,3 +238,20 @@ def test_statuses_pass_every_rule() -> None:
     world.streams.set_live(SYMBOL, False, "the exchange is silent")
     (status,) = client.pop_messages()
     assert (status["type"], status["status"]) == ("status", "stale")
+
+
+def test_streams_of_another_face_pass_every_rule() -> None:
+    world, table = FaceStreamWorld(), FaultTable("gateway")
+    for rule in (StreamDrop(), StreamStale(), StreamWrongChecksum(), StreamDuplicate()):
+        table.add(rule)
+    plain = world.connect("/stream?streams=btcusdt@depth@100ms/!ticker@arr")
+    inner = world.paths.find("/stream", "streams=btcusdt@depth@100ms/!ticker@arr")
+    assert isinstance(inner, StreamClient)
+    client = FakeConnection(faulty_stream(inner, "/stream", table, FakeLoop))
+    raw_inner = world.paths.find("/ws/!ticker@arr", "")
+    assert isinstance(raw_inner, StreamClient)
+    raw = FakeConnection(faulty_stream(raw_inner, "/ws/!ticker@arr", table, FakeLoop))
+    world.step(20)
+    world.advance(2_000)
+    assert raw.writes
+    assert client.pop_messages() == plain.pop_messages() != []

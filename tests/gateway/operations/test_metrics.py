@@ -155,3 +155,15 @@ def test_every_sample_of_market_data_and_of_the_web_has_its_own_value() -> None:
         f"gateway_websockets_closed_total {TRY_AGAIN_LATER}": 0,
         "gateway_websockets_closed_total 1000": 34,
     }
+
+
+def test_the_streams_of_the_binance_face_are_counted_with_the_others() -> None:
+    exposition = GatewayMetrics(1, 2)
+    face = Sized(91, behind=92, losses=93)
+    exposition.face_streams = face  # type: ignore[assignment]
+    assert samples(exposition) == {
+        "up gateway": 1,
+        "gateway_stream_clients binance": 91,
+        "gateway_stream_clients_behind binance": 92,
+        "gateway_stream_resyncs_total binance": 93,
+    }

@@ -1,0 +1,1 @@
+"""The market streams of the Binance-spot face: `/ws` and `/stream`."""

@@ -1,0 +1,54 @@
+"""An event of a stream as WebSocket frames, each made when the first client needs it. No I/O."""
+
+from collections.abc import Callable
+from typing import Final
+
+from crossbook.gateway.binance.market.documents import MICROSECOND_NS, MILLISECOND_NS
+from crossbook.gateway.web.channel import text_frame
+
+WRAPPED: Final = 1
+"""Bit of a form: the event is the `data` of a document that names its stream."""
+
+MICROSECONDS: Final = 2
+"""Bit of a form: times are in microseconds, not in milliseconds."""
+
+FORMS: Final = 4
+"""Forms of one event; a form is a sum of the bits above."""
+
+Encode = Callable[[int], bytes]
+"""The JSON of an event whose times count so many nanoseconds."""
+
+
+class Message:
+    """One event of the stream `name`. All clients of one form share its frame.
+
+    >>> message = Message("btcusdt@trade", lambda unit_ns: b'{"E":%d}' % (5_000_000 // unit_ns))
+    >>> message.frame(0), message.frame(WRAPPED | MICROSECONDS)[2:]
+    (b'\\x81\\x07{"E":5}', b'{"stream":"btcusdt@trade","data":{"E":5000}}')
+    """
+
+    __slots__ = ("_encode", "_frames", "_name", "_payloads")
+
+    def __init__(self, name: str, encode: Encode) -> None:
+        self._name = name
+        self._encode = encode
+        self._frames = [b""] * FORMS
+        self._payloads = [b""] * 2
+
+    def frame(self, form: int) -> bytes:
+        """The frame of a form."""
+        frame = self._frames[form]
+        if not frame:
+            frame = self._frames[form] = text_frame(self._document(form))
+        return frame
+
+    def _document(self, form: int) -> bytes:
+        is_fine = bool(form & MICROSECONDS)
+        payload = self._payloads[is_fine]
+        if not payload:
+            payload = self._encode(MICROSECOND_NS if is_fine else MILLISECOND_NS)
+            self._payloads[is_fine] = payload
+        if not form & WRAPPED:
+            return payload
+        # A name that is a stream has no character that JSON would escape.
+        return b'{"stream":"%b","data":%b}' % (self._name.encode(), payload)
