@@ -87,9 +87,9 @@ class Gateway:
         )
         self._listener: socket.socket | None = None
         roles = settings.gateway_roles
-        if "orders" in roles or "api" in roles:
+        if roles & {"orders", "api", "binance"}:
             self.orders = self._order_service("orders" in roles)
-        if "api" in roles or "streams" in roles:
+        if roles & {"api", "streams", "binance"}:
             # Bound before anything is served; connections wait until the server has started.
             self._listener = listening(settings.api_host, settings.api_port)
 

@@ -53,12 +53,12 @@ from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins, is_loopba
 from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
-from crossbook.gateway.web.http_turns import HttpTurns
 from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
 if TYPE_CHECKING:
     from crossbook.gateway.auth.sign_in import KeyGate
+    from crossbook.gateway.binance.rest import FaceRest
     from crossbook.gateway.faults.assembly import GatewayFaults
 
 
@@ -77,14 +77,13 @@ class OrderEntry(Struct, frozen=True):
 
 class Interfaces:
     """The interfaces that the roles of this process name; `entry` is None for `streams` alone, and
-    `keys` for `AUTH=off`. Keys expire by `exchange_ns`."""
+    `keys` for `AUTH=off`."""
 
     def __init__(
         self,
         settings: Settings,
         context: Any,
         clock: Clock,
-        exchange_ns: Callable[[], int],
         entry: OrderEntry | None,
         listener: socket.socket,
         faults: "GatewayFaults | None" = None,
@@ -93,7 +92,6 @@ class Interfaces:
         self._settings = settings
         self._context = context
         self._clock = clock
-        self._exchange_ns = exchange_ns
         self._entry = entry
         self._faults = faults
         self._keys = keys
@@ -130,9 +128,14 @@ class Interfaces:
         hosts = AllowedHosts(settings.allowed_hosts, settings.api_host)
         order_streams = None
         access, gate = self._access()
-        if "api" in settings.gateway_roles:
+        roles = settings.gateway_roles
+        desks = None
+        if "api" in roles or "binance" in roles:
             metrics.histories = [HistoryLink() for _ in self._shards]
-            app, order_streams = self._api(feed, metrics.histories, operations, hosts, access)
+            desks = self._desks(feed, metrics.histories, operations)
+        if "api" in roles:
+            assert desks is not None
+            app, order_streams = self._api(desks, operations, hosts, access)
             app = self._with_key_routes(app, Admission(hosts), access)
         else:
             app = without_api(operations, Admission(hosts), access)
@@ -162,11 +165,14 @@ class Interfaces:
             unread_max=settings.max_unread_mb * MIB,
         )
         hub = metrics.hub = Hub(router, limits)
+        buckets = None
         if requests := settings.limit("address_requests_per_second"):
-            app = metrics.address_limits = AddressLimits(
-                app, TokenBuckets(requests, 2 * requests), SystemClock().monotonic_ns
-            )
-        app = HttpTurns(app, hub.crowd.turns, SystemClock().monotonic_ns)
+            buckets = TokenBuckets(requests, 2 * requests)
+            app = metrics.address_limits = AddressLimits(app, buckets, SystemClock().monotonic_ns)
+        if "binance" in roles:
+            assert desks is not None
+            face = self._with_binance(app, desks, feed, buckets, Admission(hosts), access)
+            app, metrics.address_weights = face, face.venue.weights
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
         metrics.server = server
@@ -213,8 +219,15 @@ class Interfaces:
         from crossbook.gateway.auth.key_access import KeyAccess
         from crossbook.gateway.auth.sign_in import KeyGate
 
+        entry, clock = self._entry, self._clock
+
+        def exchange_ns() -> int:
+            if entry is None or not clock.is_manual:
+                return clock.now_ns()
+            return max(clock.now_ns(), *entry.local.times_ns)
+
         is_keyed = self._settings.feed_access == "keyed"
-        access = KeyAccess(self._keys, SystemClock().now_ns, self._exchange_ns, is_keyed)
+        access = KeyAccess(self._keys, SystemClock().now_ns, exchange_ns, is_keyed)
         return access, KeyGate(access)
 
     def _router(
@@ -226,7 +239,7 @@ class Interfaces:
     ) -> Router:
         """The router of WebSockets, which opens streams by `gate` where there is one."""
         if gate is None:
-            everybody = orders.route if orders is not None else None
+            everybody = orders.route_handshake if orders is not None else None
             return stream_router(admission, everybody, streams)
         route = gate.order_route(orders) if orders is not None else None
         if self._settings.feed_access == "public":
@@ -261,15 +274,10 @@ class Interfaces:
         self._stopping.append(feed.stop)
         return feed
 
-    def _api(
-        self,
-        feed: MarketFeed,
-        histories: Sequence[HistoryLink],
-        operations: Operations,
-        hosts: AllowedHosts,
-        access: Access,
-    ) -> tuple[AsgiApp, OrderStreams]:
-        settings = self._settings
+    def _desks(
+        self, feed: MarketFeed, histories: Sequence[HistoryLink], operations: Operations
+    ) -> "_Desks":
+        """Trading and look-up, which the faces of this gateway share."""
         assert self._entry is not None, "the api needs order entry"
         recorders = [
             HistorySocket(
@@ -295,11 +303,62 @@ class Interfaces:
         lookup.keys_for = operations.keys_for
         if self._faults is not None:
             lookup.faults_in_force = self._faults.in_force
-        limits = self._entry.limits
-        trading = Trading(local, lookup, render, limits)
+        return _Desks(Trading(local, lookup, render, self._entry.limits), lookup, history)
+
+    def _api(
+        self, desks: "_Desks", operations: Operations, hosts: AllowedHosts, access: Access
+    ) -> tuple[AsgiApp, OrderStreams]:
+        settings = self._settings
+        assert self._entry is not None, "the api needs order entry"
+        trading, lookup, limits = desks.trading, desks.lookup, self._entry.limits
         prefix = secrets.token_hex(4)
         origins = allowed_origins(settings.cors_origins)
         app = make_app(trading, lookup, operations.metrics, access, prefix, hosts, origins, limits)
         self._stopping.append(lambda: give_back(app))
         check = access.check if isinstance(access, AnyAccount) else None
+        local, render = self._entry.local, self._entry.render
         return app, OrderStreams(local, trading, render, settings.account, check)
+
+    def _with_binance(
+        self,
+        app: AsgiApp,
+        desks: "_Desks",
+        feed: MarketFeed,
+        buckets: TokenBuckets | None,
+        admission: Admission,
+        access: Access,
+    ) -> "FaceRest":
+        """The application behind the Binance-spot face. Raises `ConfigError` where two instruments
+        have one name there."""
+        from crossbook.gateway.binance.assembly import FaceLimits, rest_face
+
+        settings = self._settings
+        assert self._entry is not None, "the face needs order entry"
+        limits = FaceLimits(
+            settings.limit("address_requests_per_second"),
+            settings.limit("orders_per_second"),
+            settings.rules().max_open_orders,
+            buckets,
+        )
+        check = access.check if isinstance(access, AnyAccount) else None
+        return rest_face(
+            app,
+            desks.trading,
+            desks.lookup,
+            desks.history,
+            self._entry.local,
+            feed,
+            limits,
+            admission,
+            self._keys,
+            check,
+            settings.feed_access == "keyed",
+        )
+
+
+class _Desks(Struct, frozen=True):
+    """The parts that REST and `/ws/orders` of every face use."""
+
+    trading: Trading
+    lookup: Lookup
+    history: HistoryQueries

@@ -7,8 +7,9 @@ for the other.
 from collections.abc import Callable
 from typing import Any, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy import Column, Connection, Engine, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from crossbook.common.errors import CodecError
@@ -38,6 +39,7 @@ from crossbook.common.messages.history_queries import (
     TradesQuestion,
 )
 from crossbook.common.messages.process_metrics import MetricsRequest
+from crossbook.recorder.bounds import NONE, first_key
 from crossbook.recorder.database import reason_of
 from crossbook.recorder.store import latest_candles, position_of
 from crossbook.recorder.sums import candle_of, order_of
@@ -103,6 +105,9 @@ class HistoryReader:
         elif isinstance(question, OrdersQuestion):
             if question.open_only and question.ended_only:
                 field, text = "ended_only", "not together with open_only"
+        elif isinstance(question, FillsQuestion):
+            if question.from_trade_id and not question.instrument:
+                field, text = "instrument", "name the instrument of from_trade_id"
         elif isinstance(question, CandlesQuestion):
             if question.interval_s not in CANDLE_INTERVALS_S:
                 lengths = ", ".join(map(str, CANDLE_INTERVALS_S))
@@ -143,7 +148,8 @@ class HistoryReader:
             query = query.where(IS_ENDED)
         if question.before_order_id:
             query = query.where(columns.order_id < question.before_order_id)
-        query = query.order_by(columns.order_id.desc())
+        bounds = _Bounds(columns.order_id, columns.created_ns, question.from_ns, question.to_ns)
+        query = bounds.narrow(connection, query, question.from_order_id or None)
         rows, more = _limited(connection, query, question.limit)
         orders = [order_of(row) for row in rows]
         if question.order_id and orders:
@@ -171,7 +177,12 @@ class HistoryReader:
             query = query.where(columns.instrument == question.instrument)
         if question.before:
             query = query.where(columns.fill_id < question.before)
-        query = query.order_by(columns.fill_id.desc())
+        least = None
+        if question.from_trade_id:
+            least = _first_fill(connection, question.instrument, question.from_trade_id)
+            query = query.where(columns.trade_id >= question.from_trade_id)
+        bounds = _Bounds(columns.fill_id, columns.time_ns, question.from_ns, question.to_ns)
+        query = bounds.narrow(connection, query, least)
         rows, more = _limited(connection, query, question.limit)
         return FillRecords(question.request_id, seq, [FillRecord(*row) for row in rows], more)
 
@@ -237,6 +248,42 @@ def not_yet(question: HistoryQuestion, seq: int) -> NotYet:
     """The record has come only to `seq`."""
     text = f"the record is at {seq}, not at {question.min_seq} yet"
     return NotYet(question.request_id, seq, text)
+
+
+class _Bounds(Struct, frozen=True):
+    """The part of a listing by time: rows whose `value` is in `from_ns`..`to_ns` (zero: no
+    bound)."""
+
+    key: "Column[int]"
+    value: "Column[int]"
+    from_ns: int
+    to_ns: int
+
+    def narrow(
+        self, connection: Connection, query: "Select[Any]", least: int | None
+    ) -> "Select[Any]":
+        """The query with its bounds and its order: oldest first from the key `least` or `from_ns`
+        on, where there is one of them, else newest first."""
+        if self.from_ns:
+            first = first_key(connection, self.key, self.value, self.from_ns)
+            least = max(least or 0, first)
+        if self.to_ns:
+            beyond = first_key(connection, self.key, self.value, self.to_ns + 1)
+            query = query.where(self.key < beyond)
+        if least is None:
+            return query.order_by(self.key.desc())
+        return query.where(self.key >= least).order_by(self.key)
+
+
+def _first_fill(connection: Connection, instrument: int, trade_id: int) -> int:
+    """The key from which on all fills of an instrument are of this trade or a later one."""
+    seq = connection.execute(
+        select(TRADES.c.seq)
+        .where(TRADES.c.instrument == instrument, TRADES.c.trade_id >= trade_id)
+        .order_by(TRADES.c.trade_id)
+        .limit(1)
+    ).scalar()
+    return NONE if seq is None else first_key(connection, FILLS.c.fill_id, FILLS.c.seq, seq)
 
 
 def _limited(connection: Connection, query: "Select[Any]", limit: int) -> tuple[list[Any], bool]:

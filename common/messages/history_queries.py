@@ -34,7 +34,9 @@ _ClientOrderId = Annotated[str, Meta(max_length=MAX_CLIENT_ORDER_ID)]
 class OrdersQuestion(Struct, array_like=True, tag=1, gc=False, frozen=True):
     """Orders of an account, newest first. Zero and empty arguments restrict nothing.
 
-    `open_only` and `ended_only` leave the others out. `before_order_id` continues a listing.
+    `open_only` and `ended_only` leave the others out. `before_order_id` continues a listing. Orders
+    entered in `from_ns`..`to_ns` only; with `from_order_id` or `from_ns` they come oldest first,
+    from there on.
     """
 
     request_id: _Count
@@ -47,12 +49,17 @@ class OrdersQuestion(Struct, array_like=True, tag=1, gc=False, frozen=True):
     ended_only: bool = False
     before_order_id: _Count = 0
     limit: _Limit = 100
+    from_order_id: _Count = 0
+    from_ns: _Count = 0
+    to_ns: _Count = 0
 
 
 class FillsQuestion(Struct, array_like=True, tag=2, gc=False, frozen=True):
     """Fills of an account, newest first.
 
-    `before` continues a listing: only fills with a smaller `FillRecord.fill_id`.
+    `before` continues a listing: only fills with a smaller `FillRecord.fill_id`. Fills of
+    `from_ns`..`to_ns` only; with `from_trade_id` (a number of one instrument, which must be given)
+    or `from_ns` they come oldest first, from there on.
     """
 
     request_id: _Count
@@ -62,6 +69,9 @@ class FillsQuestion(Struct, array_like=True, tag=2, gc=False, frozen=True):
     order_id: _Count = 0
     before: _Count = 0
     limit: _Limit = 100
+    from_trade_id: _Count = 0
+    from_ns: _Count = 0
+    to_ns: _Count = 0
 
 
 class TradesQuestion(Struct, array_like=True, tag=3, gc=False, frozen=True):

@@ -30,7 +30,7 @@ from crossbook.common.shards import SHARDS_MAX
 from crossbook.common.times import parse_time
 from crossbook.common.types import MAX_ACCOUNT
 
-Role = Literal["orders", "api", "streams"]
+Role = Literal["orders", "api", "streams", "binance"]
 """Interfaces of a gateway process: ZeroMQ order entry, REST and /ws/orders, market-data streams."""
 
 _BOUND_BY = {
@@ -106,7 +106,9 @@ class Settings(BaseSettings):
     instruments_file: Path = Path("instruments.toml")
     shards: int = Field(default=1, ge=1, le=SHARDS_MAX)
     shard: int = Field(default=0, ge=0, lt=SHARDS_MAX)
-    gateway_roles: Annotated[frozenset[Role], NoDecode] = frozenset({"orders", "api", "streams"})
+    gateway_roles: Annotated[frozenset[Role], NoDecode] = frozenset(
+        {"orders", "api", "streams", "binance"}
+    )
     accounts: Literal["on", "off"] = "on"
     auth: Literal["off", "on"] = "off"
     curve_key_file: str = "{DATA_DIR}/curve.key"
@@ -170,7 +172,7 @@ class Settings(BaseSettings):
     @classmethod
     def _has_a_role(cls, value: frozenset[Role]) -> frozenset[Role]:
         if not value:
-            raise ValueError("name at least one of orders, api, streams")
+            raise ValueError("name at least one of orders, api, streams, binance")
         return value
 
     @field_validator("data_dir", "instruments_file")

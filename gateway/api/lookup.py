@@ -93,12 +93,18 @@ class Lookup:
         self, account: int, client_order_id: str, min_seq: int = 0
     ) -> documents.OrderDocument:
         """The last order with this client order id; raises `Problem` 404 without one."""
-        records, _, _ = await self._order_records(
-            account, None, None, client_order_id, 1, None, min_seq
-        )
+        named = await self.record_named(account, client_order_id, min_seq)
+        return await self.order(account, named.order_id, min_seq)
+
+    async def record_named(
+        self, account: int, client_order_id: str, min_seq: int = 0
+    ) -> OrderRecord:
+        """The record of the last order with this client order id, without its fills; raises
+        `Problem` 404 without one."""
+        records, _, _ = await self.records(account, None, None, client_order_id, 1, None, min_seq)
         if not records:
             raise unknown_order("client_order_id")
-        return await self.order(account, records[0].order_id, min_seq)
+        return records[0]
 
     async def orders(
         self,
@@ -111,13 +117,13 @@ class Lookup:
         min_seq: int = 0,
     ) -> documents.OrderList:
         """Orders, newest first."""
-        records, last, seq = await self._order_records(
+        records, last, seq = await self.records(
             account, symbol, status, client_order_id, limit, cursor, min_seq
         )
         listed = [self.render.order(record, with_fills=False) for record in records]
         return documents.OrderList(listed, last, seq)
 
-    async def _order_records(
+    async def records(
         self,
         account: int,
         symbol: str | None,

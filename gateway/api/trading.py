@@ -13,6 +13,7 @@ from crossbook.common.messages.entry import (
     Cancel,
     CancelAfter,
     MassCancel,
+    New,
     OpenOrders,
     OrderState,
     Query,
@@ -48,7 +49,7 @@ class Trading:
         render: Renderer,
         limits: AccountLimits = UNLIMITED,
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._sessions = sessions
         self._lookup = lookup
         self._render = render
@@ -57,8 +58,7 @@ class Trading:
         self, account: int, body: documents.OrderRequest
     ) -> tuple[int, documents.OrderAnswer]:
         """Enter an order; returns 201 and its outcome, or 200 and the earlier order it repeats."""
-        self._limits.check(account, ORDERS)
-        answer = await self._command(account, order_of(body), body.client_order_id or "")
+        answer = await self.enter(account, order_of(body))
         ack = answer.reply
         assert isinstance(ack, Ack), ack
         if not ack.repeated:
@@ -68,6 +68,17 @@ class Trading:
         except Problem:
             return 200, self._render.answer("accepted", body.symbol, ack)
         return 200, self._render.repeated(record, ack.seq)
+
+    def count(self, account: int, is_cancel: bool = False) -> None:
+        """Count a request of the account that is sent by `command`; raises `Problem` 429 where it
+        has sent too many."""
+        self.limits.check(account, ORDERS, is_cancel)
+
+    async def enter(self, account: int, order: New) -> LocalAnswer:
+        """Enter an order in the terms of order entry; returns its acknowledgement, also that of the
+        earlier order it repeats, and the executions it caused at once."""
+        self.count(account)
+        return await self.command(account, order, order.client_order_id)
 
     async def submit_all(self, account: int, body: documents.BatchRequest) -> documents.BatchAnswer:
         """Enter several orders together; each has its own outcome."""
@@ -86,9 +97,9 @@ class Trading:
 
     async def cancel(self, account: int, name: OrderName) -> documents.OrderAnswer:
         """Cancel an open order; raises `Problem` 404 when there is none."""
-        self._limits.check(account, ORDERS, is_cancel=True)
-        order = await self._open_order(account, name)
-        answer = await self._command(account, Cancel(0, order.symbol, order.order_id))
+        self.count(account, is_cancel=True)
+        order = await self.find_open(account, name)
+        answer = await self.command(account, Cancel(0, order.symbol, order.order_id))
         assert isinstance(answer.reply, Ack), answer
         return self._render.answer("canceled", order.symbol, answer.reply)
 
@@ -97,8 +108,8 @@ class Trading:
     ) -> documents.MassCancelAnswer:
         """Cancel all open orders, of one instrument or one side where those are given."""
         request = MassCancel(0, symbol or "", _SIDES[side] if side else 0)
-        self._limits.check(account, ORDERS, is_cancel=True)
-        answer = await self._command(account, request)
+        self.count(account, is_cancel=True)
+        answer = await self.command(account, request)
         ack = answer.reply
         assert isinstance(ack, Ack), ack
         canceled = [
@@ -114,9 +125,9 @@ class Trading:
         self, account: int, name: OrderName, body: documents.AmendRequest
     ) -> documents.OrderAnswer:
         """Change price or total quantity of an open order (RULES "Amend")."""
-        self._limits.check(account, ORDERS)
-        order = await self._open_order(account, name)
-        answer = await self._command(account, amend_of(order.symbol, order.order_id, body))
+        self.count(account)
+        order = await self.find_open(account, name)
+        answer = await self.command(account, amend_of(order.symbol, order.order_id, body))
         assert isinstance(answer.reply, Ack), answer
         ended = not answer.reply.remaining_lots and not answer.executions
         return self._render.answer(
@@ -127,8 +138,8 @@ class Trading:
         self, account: int, body: documents.CancelAfterRequest
     ) -> documents.CancelAfterAnswer:
         """Cancel all open orders at a deadline, unless this is called again before it."""
-        self._limits.check(account, ORDERS, is_cancel=True)
-        answer = await self._command(account, CancelAfter(0, body.timeout_s * 1_000))
+        self.count(account, is_cancel=True)
+        answer = await self.command(account, CancelAfter(0, body.timeout_s * 1_000))
         ack = answer.reply
         assert isinstance(ack, Ack), ack
         deadline = ack.time_ns + body.timeout_s * 1_000_000_000
@@ -141,7 +152,7 @@ class Trading:
 
     async def balances(self, account: int) -> documents.AccountDocument:
         """The balances of the account, and its fees."""
-        answer = await self._command(account, QueryBalances(0))
+        answer = await self.command(account, QueryBalances(0))
         reply = answer.reply
         assert isinstance(reply, Balances), reply
         fees = [
@@ -153,7 +164,7 @@ class Trading:
         held = [self._render.balance(balance) for balance in reply.balances]
         return documents.AccountDocument(account, reply.seq, held, fees)
 
-    async def _command(
+    async def command(
         self, account: int, request: LocalRequest, client_order_id: str = ""
     ) -> LocalAnswer:
         """The answer to a command; raises `Problem` when it is refused."""
@@ -187,12 +198,13 @@ class Trading:
         finally:
             timer.cancel()
 
-    async def _open_order(self, account: int, name: OrderName) -> OrderState:
+    async def find_open(self, account: int, name: OrderName) -> OrderState:
+        """An open order of the account; raises `Problem` 404 when there is none."""
         if isinstance(name, int):
             field, query = "order_id", Query(0, order_id=name)
         else:
             field, query = "client_order_id", Query(0, client_order_id=name)
-        answer = await self._command(account, query)
+        answer = await self.command(account, query)
         reply = answer.reply
         assert isinstance(reply, OpenOrders), reply
         if not reply.orders:

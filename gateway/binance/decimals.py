@@ -1,12 +1,12 @@
 """Numbers of the Binance-spot face: decimal text with eight digits behind the point. No I/O.
 
-A grid or an asset that is finer than that has as many digits as it needs, so nothing is rounded.
+Nothing is rounded: a number that has finer digits is shown with all digits of its grid or asset.
 """
 
 from functools import lru_cache
 from typing import Final
 
-from crossbook.common.grid import Axis, power_of_ten, step_of
+from crossbook.common.grid import format_decimal, power_of_ten, step_of
 from crossbook.common.instruments import FEE_SCALE, Instrument
 
 DECIMALS: Final = 8
@@ -18,6 +18,31 @@ ZERO: Final = "0.00000000"
 _RATE_DIGITS: Final = len(str(FEE_SCALE)) - 1
 _BASIS_POINTS: Final = 10_000
 _KEPT_MAX: Final = 4_096
+
+
+class FaceAxis:
+    """Text of multiples of one step: `decimals` are its digits, eight or more, and `step` is one
+    step in units of the last of them. It is made of those of an `Axis`.
+
+    >>> FaceAxis(2, 5).text(3), FaceAxis(10).text(1500), FaceAxis(10).text(1501)
+    ('0.15000000', '0.00000015', '0.0000001501')
+    """
+
+    __slots__ = ("_beyond", "decimals", "step")
+
+    def __init__(self, decimals: int, step: int = 1) -> None:
+        self.decimals = max(DECIMALS, decimals)
+        self.step = step * power_of_ten(self.decimals - decimals)
+        self._beyond = power_of_ten(self.decimals - DECIMALS)
+
+    def text(self, steps: int) -> str:
+        """Decimal text of so many steps."""
+        units, beyond = steps * self.step, self._beyond
+        if beyond == 1:
+            return format_decimal(units, DECIMALS)
+        if units % beyond:
+            return format_decimal(units, self.decimals)
+        return format_decimal(units // beyond, DECIMALS)
 
 
 class FaceGrid:
@@ -36,8 +61,8 @@ class FaceGrid:
     def __init__(
         self, tick_size: str, lot_size: str, base_decimals: int, quote_decimals: int
     ) -> None:
-        self.price = _of_size(tick_size)
-        self.quantity = _of_size(lot_size)
+        self.price = FaceAxis(*step_of(tick_size))
+        self.quantity = FaceAxis(*step_of(lot_size))
         self.base = asset_axis(base_decimals)
         self.quote = asset_axis(quote_decimals)
 
@@ -56,14 +81,13 @@ def grid_of(instrument: Instrument) -> FaceGrid:
 
 
 @lru_cache(_KEPT_MAX)
-def asset_axis(decimals: int) -> Axis:
+def asset_axis(decimals: int) -> FaceAxis:
     """The axis of an asset with so many decimals.
 
     >>> asset_axis(6).text(1_500_000), asset_axis(18).text(1)
     ('1.50000000', '0.000000000000000001')
     """
-    digits = max(DECIMALS, decimals)
-    return Axis(digits, power_of_ten(digits - decimals))
+    return FaceAxis(decimals)
 
 
 def rate_text(rate: int) -> str:
@@ -83,9 +107,3 @@ def basis_points(rate: int) -> int:
     """
     points = abs(rate) * _BASIS_POINTS // FEE_SCALE
     return points if rate > 0 else -points
-
-
-def _of_size(size: str) -> Axis:
-    decimals, step = step_of(size)
-    digits = max(DECIMALS, decimals)
-    return Axis(digits, step * power_of_ten(digits - decimals))

@@ -34,6 +34,7 @@ INVALID_ORDER_TYPE: Final = -1116
 INVALID_SIDE: Final = -1117
 INVALID_INTERVAL: Final = -1120
 INVALID_SYMBOL: Final = -1121
+INVALID_SYMBOL_STATUS: Final = -1122
 INVALID_LISTEN_KEY: Final = -1125
 TOO_LONG_A_TIME: Final = -1127
 BAD_COMBINATION: Final = -1128
@@ -47,6 +48,7 @@ CANCEL_REJECTED: Final = -2011
 NO_SUCH_ORDER: Final = -2013
 BAD_KEY_FORMAT: Final = -2014
 REJECTED_KEY: Final = -2015
+INVALID_TIME_UNIT: Final = -1194
 REPLACE_PARTLY_FAILED: Final = -2021
 REPLACE_FAILED: Final = -2022
 AMEND_REJECTED: Final = -2038
@@ -188,6 +190,12 @@ def unknown_path(path: str) -> Refusal:
     return Refusal(UNKNOWN, f"There is no endpoint {path[:100]} here.", 404)
 
 
+def none_of(one: str, other: str) -> Refusal:
+    """One of two parameters must be sent, and neither was."""
+    text = f"Param '{one}' or '{other}' must be sent, but both were empty/null!"
+    return Refusal(MISSING, text)
+
+
 def unsupported(what: str) -> Refusal:
     """The exchange has no such thing; `what` is the plural subject of the sentence."""
     return Refusal(UNSUPPORTED_OPERATION, f"{what} are not supported.")
@@ -233,7 +241,7 @@ def refusal_of_reason(
     reason: int, field: str = "", action: int = ORDER_REJECTED, retry_after_s: int | None = None
 ) -> Refusal:
     """The error for a `RejectReason` of the exchange. `action` is the code under which the action
-    is refused: -2010 for an order, -2011 for a cancel, -2038 for an amend.
+    is refused: -2010 for an order, -2011 for a cancel, -2038 for an amend, -2013 for a query.
 
     >>> refusal_of_reason(RejectReason.BAD_TICK, "price").msg
     'Filter failure: PRICE_FILTER'
@@ -241,6 +249,8 @@ def refusal_of_reason(
     {'code': -2011, 'msg': 'Unknown order sent.'}
     """
     known = RejectReason(reason)
+    if known == RejectReason.UNKNOWN_ORDER and action == NO_SUCH_ORDER:
+        return no_such_order()
     if (text := _ORDER_TEXT.get(known)) is not None:
         return Refusal(action, text)
     if known == RejectReason.EXCEEDS_LIMIT:
@@ -249,7 +259,10 @@ def refusal_of_reason(
         is_slice = field == "display_quantity"
         return filter_failure("ICEBERG_PARTS" if is_slice else name)
     if known == RejectReason.THROTTLED:
-        return Refusal(TOO_MANY_ORDERS, "Too many new orders.", 429, None, retry_after_s or 1)
+        wait_s = retry_after_s or 1
+        if action == ORDER_REJECTED:
+            return Refusal(TOO_MANY_ORDERS, "Too many new orders.", 429, None, wait_s)
+        return too_many_requests("Too many requests queued.", wait_s)
     other = _OTHERS.get(known)
     # The reasons left are those for which orders end, and no request is refused for them.
     return Refusal(action, known.name) if other is None else other(PARAMETERS.get(field, field))

@@ -12,6 +12,7 @@ from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import Exposition
 from crossbook.common.types import RejectReason
 from crossbook.gateway.binance.streams.streams import FaceStreams
+from crossbook.gateway.binance.weights import AddressWeights
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.limits.account_limits import SETTINGS, UNLIMITED, AccountLimits
 from crossbook.gateway.limits.http import AddressLimits
@@ -67,6 +68,7 @@ class GatewayMetrics(Exposition):
         self.http: HttpCounter | None = None
         self.limits: AccountLimits = UNLIMITED
         self.address_limits: AddressLimits | None = None
+        self.address_weights: AddressWeights | None = None
         self._queue_size = queue_size
         self._sessions_max = sessions_max
 
@@ -203,8 +205,9 @@ class GatewayMetrics(Exposition):
     def _throttled(self) -> Metric:
         """Requests that a limit refused, by the limit."""
         by_limit: dict[str, float] = {kind: self.limits.throttled[kind] for kind in SETTINGS}
-        limits = self.address_limits
+        limits, weights = self.address_limits, self.address_weights
         by_limit["address"] = limits.throttled if limits is not None else 0
+        by_limit["address"] += weights.refused if weights is not None else 0
         return self.counter("throttled", "Requests beyond a limit of rates", by_limit, "limit")
 
     def _web(self, hub: Hub, server: HttpServer, http: HttpCounter) -> Iterator[Metric]:

@@ -115,6 +115,66 @@ def test_orders_are_listed_newest_first_in_pages(past: Past) -> None:
             assert found == chosen, extra
 
 
+def test_orders_from_a_number_or_time_on_come_oldest_first(past: Past) -> None:
+    wanted = newest(past.rows["orders"], OrderRecord, account=2, instrument=IDS[0])[::-1]
+    third, last = wanted[2], wanted[-3]
+    assert third.created_ns < last.created_ns
+    ranges: list[tuple[dict[str, int], list[Any]]] = [
+        ({"from_order_id": third.order_id}, wanted[2:]),
+        ({"from_order_id": third.order_id + 1}, wanted[3:]),
+        ({"from_order_id": past.seq + 1}, []),
+        ({"from_ns": 1}, wanted),
+        ({"from_ns": third.created_ns}, within(wanted, third.created_ns, None)),
+        ({"from_ns": third.created_ns + 1}, within(wanted, third.created_ns + 1, None)),
+        ({"to_ns": last.created_ns}, within(wanted, 0, last.created_ns)[::-1]),
+        ({"to_ns": 1}, []),
+        ({"from_ns": 2**62}, []),
+        (
+            {"from_ns": third.created_ns, "to_ns": last.created_ns - 1},
+            within(wanted, third.created_ns, last.created_ns - 1),
+        ),
+    ]
+    for extra, chosen in ranges:
+        plain = OrdersQuestion(1, 0, account=2, instrument=IDS[0], limit=1000)
+        question = replace(plain, **extra)
+        assert past.answer_to(question).orders == chosen, extra
+        first = past.answer_to(replace(question, limit=2))
+        assert (first.orders, first.more) == (chosen[:2], len(chosen) > 2), extra
+
+
+def test_fills_from_a_trade_or_time_on_come_oldest_first(past: Past) -> None:
+    wanted = newest(past.rows["fills"], FillRecord, account=2, instrument=IDS[0])[::-1]
+    third, last = wanted[2], wanted[-3]
+    order_id = last.order_id
+    ranges: list[tuple[dict[str, int], list[Any]]] = [
+        (
+            {"from_trade_id": third.trade_id},
+            [fill for fill in wanted if fill.trade_id >= third.trade_id],
+        ),
+        ({"from_trade_id": 1}, wanted),
+        ({"from_trade_id": 10**9}, []),
+        ({"from_ns": 1}, wanted),
+        (
+            {"from_trade_id": 1, "order_id": order_id},
+            [fill for fill in wanted if fill.order_id == order_id],
+        ),
+        ({"from_ns": third.time_ns}, [fill for fill in wanted if fill.time_ns >= third.time_ns]),
+        ({"to_ns": last.time_ns}, [f for f in wanted if f.time_ns <= last.time_ns][::-1]),
+        (
+            {"from_ns": third.time_ns + 1, "to_ns": last.time_ns - 1},
+            [fill for fill in wanted if third.time_ns < fill.time_ns < last.time_ns],
+        ),
+    ]
+    for extra, chosen in ranges:
+        plain = FillsQuestion(1, 0, account=2, instrument=IDS[0], limit=1000)
+        assert past.answer_to(replace(plain, **extra)).fills == chosen, extra
+
+
+def within(orders: list[Any], from_ns: int, to_ns: int | None) -> list[Any]:
+    """The orders that were entered between two times."""
+    return [o for o in orders if from_ns <= o.created_ns <= (2**63 if to_ns is None else to_ns)]
+
+
 def test_one_order_comes_with_its_fills(past: Past) -> None:
     traded = next(row for row in past.rows["orders"] if row["filled_lots"])
     fills = newest(past.rows["fills"], FillRecord, order_id=traded["order_id"])[::-1]
@@ -231,6 +291,7 @@ def test_a_question_about_an_unrecorded_number_is_answered_as_not_yet(past: Past
         ([1, 3, -1, 1], "min_seq"),
         ([1, 3, 0, 1, 0, 0, "n" * 37], "client_order_id"),
         ([1, 3, 0, 1, 0, 0, "", True, True], "ended_only"),
+        ([2, 3, 0, 1, 0, 0, 0, 9, 4], "instrument"),
         ([3, 3, 0, 0], "instrument"),
         ([3, 3, 0, 1, 0, ROWS_MAX + 1], "limit"),
         ([3, 3, 0, 1, 0, 0], "limit"),
@@ -278,8 +339,12 @@ def test_no_question_reads_a_whole_table(sqlite_engine: Engine) -> None:
         OrdersQuestion(request_id=1, min_seq=0, account=1, client_order_id="a"),
         OrdersQuestion(request_id=1, min_seq=0, account=1, open_only=True),
         OrdersQuestion(request_id=1, min_seq=0, account=1, ended_only=True, before_order_id=9),
+        OrdersQuestion(request_id=1, min_seq=0, account=1, from_order_id=5, from_ns=6, to_ns=7),
+        OrdersQuestion(request_id=1, min_seq=0, account=1, instrument=IDS[0], to_ns=10**18),
         FillsQuestion(request_id=1, min_seq=0, account=1),
         FillsQuestion(request_id=1, min_seq=0, account=1, instrument=IDS[0]),
+        FillsQuestion(request_id=1, min_seq=0, account=1, instrument=IDS[0], from_trade_id=2),
+        FillsQuestion(request_id=1, min_seq=0, account=1, from_ns=5, to_ns=10**18),
         FillsQuestion(request_id=1, min_seq=0, account=1, instrument=0, order_id=5, before=7),
         TradesQuestion(request_id=1, min_seq=0, instrument=IDS[0]),
         TradesQuestion(request_id=1, min_seq=0, instrument=IDS[0], from_trade_id=3),

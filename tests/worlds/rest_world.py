@@ -125,8 +125,8 @@ class PlainMarket:
 class RestWorld:
     """A client of the API.
 
-    With `matcher_answers` false commands stay in flight, and `held` is set when one does. There is
-    no recorder until a test replaces `answer_questions`.
+    Commands are applied at `time_ns`. With `matcher_answers` false commands stay in flight, and
+    `held` is set when one does. There is no recorder until a test replaces `answer_questions`.
     """
 
     def __init__(
@@ -150,6 +150,7 @@ class RestWorld:
         self.desk.in_flight.begin(0)
         self.desk.begin(0)
         self.matcher_answers = True
+        self.time_ns = NOW_NS
         self.clock_fault = ""
         self.held = asyncio.Event()
         self.history = HistoryLink()
@@ -157,13 +158,15 @@ class RestWorld:
         self.sessions = LocalSessions(self.desk, self.settle)
         self.market = PlainMarket(self.engine)
         self.clock = FakeClock(NOW_NS)
-        history = HistoryQueries(self.sessions, [self.history], lambda: self.answer_questions())
+        self.queries = HistoryQueries(
+            self.sessions, [self.history], lambda: self.answer_questions()
+        )
         render = Renderer(INSTRUMENTS)
         self.time = ExchangeTime(
-            self.sessions, self.market, history, self.clock, render.instruments
+            self.sessions, self.market, self.queries, self.clock, render.instruments
         )
         self.lookup = Lookup(
-            self.sessions, history, self.market, self.time, render, self.clock_doubted
+            self.sessions, self.queries, self.market, self.time, render, self.clock_doubted
         )
         self.trading = Trading(self.sessions, self.lookup, self.lookup.render, limits)
         self.access = access or AnyAccount(1)
@@ -203,13 +206,13 @@ class RestWorld:
             first_seq = self.engine.seq + 1
             events: list[Event] = []
             for command in in_flight.collect():
-                events += self.engine.apply(command, NOW_NS)
+                events += self.engine.apply(command, self.time_ns)
             self.desk.apply(
                 EventBatch(
                     incarnation=1,
                     first_seq=first_seq,
                     last_seq=self.engine.seq,
-                    time_ns=NOW_NS,
+                    time_ns=self.time_ns,
                     events=events,
                 )
             )

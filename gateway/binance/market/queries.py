@@ -80,14 +80,14 @@ class MarketQueries:
         self._market = market
         self._record = record
         self._now_ns = now_ns
-        self.number_of: NumberOf = number_of or _number_of
+        self._number_of: NumberOf = number_of or _number_of
 
     async def depth(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
         """`GET depth`: the best `limit` levels, 100 by default and 5,000 at most."""
         instrument = self._instrument(parameters)
         limit = limit_of(parameters, DEPTH_DEFAULT, DEPTH_MOST)
         book = self._book(instrument)
-        number = self.number_of(instrument.symbol, book)
+        number = self._number_of(instrument.symbol, book)
         return documents.depth(instrument, book, number, limit)
 
     async def trades(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:

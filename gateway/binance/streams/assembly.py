@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.binance.market.intervals import Interval
-from crossbook.gateway.binance.market.queries import MarketQueries
 from crossbook.gateway.binance.market.record import MarketRecord
 from crossbook.gateway.binance.streams.latest import TICKER_NS
 from crossbook.gateway.binance.streams.market import Answered, MarketView
@@ -50,16 +49,9 @@ class AskRecord:
 
 
 def market_streams(
-    view: MarketView,
-    record: MarketRecord,
-    queries: MarketQueries,
-    lifetime_s: int,
-    *,
-    is_manual: bool = False,
+    view: MarketView, record: MarketRecord, lifetime_s: int, *, is_manual: bool = False
 ) -> FaceStreams:
-    """The streams of a gateway. The snapshots of `queries` get their numbers from now on. Where the
+    """The streams of a gateway; their `number_of` is that of its `MarketQueries`. Where the
     exchange's clock is manual, nothing waits for a least time between two events."""
     ticker_ns = 0 if is_manual else TICKER_NS
-    streams = FaceStreams(view, AskRecord(record), lifetime_s, ticker_ns, ticker_ns // 4)
-    queries.number_of = streams.number_of
-    return streams
+    return FaceStreams(view, AskRecord(record), lifetime_s, ticker_ns, ticker_ns // 4)

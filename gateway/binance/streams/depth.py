@@ -46,13 +46,8 @@ class DepthStream(FaceStream):
         return self._sent
 
     def add(self, subscriber: Subscriber) -> None:
-        self._start()
+        self.start()
         super().add(subscriber)
-
-    def set_live(self, live: bool) -> None:
-        if live:
-            self._start()
-        super().set_live(live)
 
     def apply(self, update: DepthUpdate | Snapshot) -> None:
         """Apply a message of the feed."""
@@ -61,9 +56,10 @@ class DepthStream(FaceStream):
         if not fits:
             self.lose_all(ANOTHER_PAST)
 
-    def _start(self) -> None:
-        book = self._book()
-        if book is not None:
+    def start(self) -> None:
+        """Begin with the present book, unless the stream has begun or there is none. Call it when
+        all updates that the book contains were applied."""
+        if not self.log.is_started and (book := self._book()) is not None:
             self.log.start(book)
 
     def _due_ns(self) -> int | None:

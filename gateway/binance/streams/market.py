@@ -1,7 +1,7 @@
 """The face's streams of one instrument, made when a client needs them. No I/O."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from crossbook.common.following.local_book import LocalBook
 from crossbook.common.instruments import Instrument
@@ -29,6 +29,8 @@ PastOf = Callable[[Instrument, Interval, int, int, Answered], None]
 """Requests from the record the candles of an interval that begins at the first time, up to the
 second; the function gets them later, or None."""
 
+
+_NO_LEVEL: Final = [(0, 0)]
 
 MarketUpdate = DepthUpdate | BestBidOffer | Trades | Snapshot | Ticker | Candles
 
@@ -85,6 +87,13 @@ class FaceMarketStreams:
         self.live = live
         for stream in list(self.streams.values()):
             stream.set_live(live)
+        self.start()
+
+    def start(self) -> None:
+        """Let streams of the book begin that found none so far; all updates that the book contains
+        were applied."""
+        for stream in self.depth_streams():
+            stream.start()
 
     def depth_streams(self) -> Iterator[DepthStream]:
         """The streams of changes of the book."""
@@ -106,7 +115,8 @@ class FaceMarketStreams:
         self.note(update)
         touched = self._pass_on(update)
         if isinstance(update, Snapshot):
-            touched += self._pass_on(self._best())
+            best = (update.bids or _NO_LEVEL)[0] + (update.asks or _NO_LEVEL)[0]
+            touched += self._pass_on(BestBidOffer(update.symbol, update.seq, *best, update.time_ns))
             if update.ticker is not None:
                 touched += self._pass_on(update.ticker)
         return touched
@@ -135,13 +145,6 @@ class FaceMarketStreams:
             stream.apply(update)
         return found
 
-    def _best(self) -> BestBidOffer:
-        symbol = self.instrument.symbol
-        book = self._view.book(symbol)
-        if book is None:
-            return BestBidOffer(symbol, 0, 0, 0, 0, 0, 0)
-        return BestBidOffer(symbol, book.seq, *book.best, self.time_ns)
-
     def _made(self, name: str, meaning: StreamName) -> FaceStream:
         events, symbol = self.events, self.instrument.symbol
 
@@ -160,8 +163,8 @@ class FaceMarketStreams:
             return self._kline(name, INTERVALS[meaning.interval])
         if meaning.kind == "bookTicker":
             best = BookTickerStream(name, events)
-            if book() is not None:
-                best.apply(self._best())
+            if (present := book()) is not None:
+                best.apply(BestBidOffer(symbol, present.seq, *present.best, self.time_ns))
             return best
         is_mini = meaning.kind == "miniTicker"
         stream = TickerStream(name, events, is_mini=is_mini, least_ns=self._ticker_ns)

@@ -160,6 +160,7 @@ class FaceStreams:
 
     def apply(self, updates: Iterable[Update]) -> None:
         """Apply updates of the feed."""
+        touched: dict[FaceMarketStreams, None] = {}
         for update in updates:
             if isinstance(update, _TAKEN):
                 market = self._markets.get(update.symbol)
@@ -170,10 +171,13 @@ class FaceStreams:
                     self._apply_everywhere(market, ticker)
                 if market.streams:
                     self._note_all(market.apply(update))
+                    touched[market] = None
                 else:
                     market.note(update)
             elif isinstance(update, Heartbeat):
                 self._advance(update)
+        for market in touched:
+            market.start()
 
     def set_live(self, symbol: str, live: bool, reason: str) -> None:
         """Set whether the gateway has an instrument's market as it is now."""

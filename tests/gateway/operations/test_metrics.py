@@ -117,7 +117,8 @@ def test_every_sample_of_market_data_and_of_the_web_has_its_own_value() -> None:
     exposition.hub = hub  # type: ignore[assignment]
     exposition.server = parts(http_connections=range(37))
     exposition.http = parts(statuses={"200": 38, "404": 39}, times=once(40_000_000_000))
-    exposition.address_limits = parts(throttled=83)
+    exposition.address_limits = parts(throttled=80)
+    exposition.address_weights = parts(refused=3)
     assert samples(exposition) == {
         **{f"gateway_throttled_total {each}": 0 for each in ("orders", "queries", "catch_ups")},
         "gateway_throttled_total address": 83,

@@ -273,6 +273,40 @@ def test_an_update_with_a_lower_number_closes_the_clients_of_the_book() -> None:
     assert client.ended is not None
 
 
+def test_a_client_that_comes_while_the_book_is_incomplete_gets_it_later() -> None:
+    world = FaceStreamWorld()
+    world.stale = True
+    client, best = world.connect(), world.connect("/ws/btcusdt@bookTicker")
+    world.step(3)
+    assert client.writes == []
+    world.stale = False
+    best.pop_messages()
+    book = PublishedProcedure(world.snapshot)
+    world.step()
+    book.begin()
+    world.step(5)
+    world.advance(300)
+    assert feed(client, book)
+    assert book.rows() == world.rows_now()
+
+
+def test_a_book_that_is_loaded_anew_gives_its_best_prices() -> None:
+    world = FaceStreamWorld()
+    best = world.connect("/ws/btcusdt@bookTicker")
+    best.pop_messages()
+    before = world.source
+    after = FeedSource(2, epoch=before_epoch(before) + 8)
+    after.orders, after.seq, after.trade_id = list(before.orders), before.seq, before.trade_id
+    after.orders.append((after.seq, 1, 30, 7))
+    world.source, world.stale = after, True
+    world.follower.on_feed(*after.heartbeat())
+    for frame in after.step():
+        world.follower.on_feed(*frame)
+    world.pump()
+    event = best.pop_messages()[-1]
+    assert (event["b"], event["u"]) == (world.rows_now()[0][0][0], after.seq)
+
+
 def test_a_stale_market_sends_nothing_and_goes_on_without_a_hole() -> None:
     world = FaceStreamWorld()
     client, book = world.connect(), PublishedProcedure(world.snapshot)

@@ -1,0 +1,102 @@
+"""The parts of the gateway that the Binance-spot face asks, and what its routes share."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import OrderState
+from crossbook.gateway.api.lookup import Lookup, MarketView
+from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.binance.listen_keys import ListenKeys
+from crossbook.gateway.binance.market.queries import MarketQueries
+from crossbook.gateway.binance.order_counts import OrderCounts
+from crossbook.gateway.binance.order_documents import id_in_name, shown_name
+from crossbook.gateway.binance.parameters import Parameters
+from crossbook.gateway.binance.problem import (
+    CANCEL_REJECTED,
+    UNKNOWN_ORDER_SENT,
+    Refusal,
+    invalid_symbol,
+    none_of,
+    refusal_of,
+)
+from crossbook.gateway.binance.symbols import SymbolTable
+from crossbook.gateway.binance.weights import AddressWeights
+from crossbook.gateway.history.queries import HistoryQueries
+from crossbook.gateway.problem import Problem, unknown_order
+
+
+class Venue(Struct, frozen=True):
+    """The exchange behind the face. `now_ns` is its present time, as clients see it by `time`."""
+
+    trading: Trading
+    lookup: Lookup
+    history: HistoryQueries
+    market: MarketView
+    market_queries: MarketQueries
+    symbols: SymbolTable
+    weights: AddressWeights
+    counts: OrderCounts
+    listen_keys: ListenKeys
+    now_ns: Callable[[], int]
+    max_open_orders: int = 0
+
+    def instrument(self, asked: Parameters) -> Instrument:
+        """The instrument of the parameter `symbol`; raises `Refusal`."""
+        instrument = self.symbols.find(asked.symbol())
+        if instrument is None:
+            raise invalid_symbol()
+        return instrument
+
+    def instruments(self, asked: Parameters) -> list[Instrument]:
+        """The instruments of `symbol` or of `symbols`, or all; raises `Refusal`."""
+        if "symbol" in asked.values:
+            return [self.instrument(asked)]
+        names = asked.symbols()
+        if names is None:
+            return [instrument for _, instrument in self.symbols]
+        found = [self.symbols.find(name) for name in names]
+        if None in found:
+            raise invalid_symbol()
+        return [each for each in found if each is not None]
+
+    async def open_order(
+        self,
+        account: int,
+        asked: Parameters,
+        instrument: Instrument,
+        by: tuple[str, str] = ("orderId", "origClientOrderId"),
+        action: int = CANCEL_REJECTED,
+    ) -> OrderState:
+        """The open order that two parameters name, by id or by client order id. Where both are
+        given both must fit. Raises `Refusal` under `action` where there is none."""
+        order_id, name = asked.integer(by[0], 1), asked.old_name(by[1])
+        unknown = Refusal(action, UNKNOWN_ORDER_SENT)
+        try:
+            if order_id is not None:
+                state = await self.trading.find_open(account, order_id)
+                if name not in (None, shown_name(state.client_order_id, state.order_id)):
+                    raise unknown
+            elif name is not None:
+                state = await self._named(account, name)
+            else:
+                raise none_of(by[1], by[0])
+        except Problem as problem:
+            raise refusal_of(problem, action) from None
+        if state.symbol != instrument.symbol:
+            raise unknown
+        return state
+
+    async def _named(self, account: int, name: str) -> OrderState:
+        """The open order with this client order id, or the one that shows its id there."""
+        try:
+            return await self.trading.find_open(account, name)
+        except Problem:
+            order_id = id_in_name(name)
+            if order_id is None:
+                raise
+        state = await self.trading.find_open(account, order_id)
+        if state.client_order_id:
+            raise unknown_order("client_order_id")
+        return state
