@@ -44,6 +44,7 @@ from crossbook.gateway.orders.matcher_sockets import MatcherSockets
 from crossbook.gateway.streams.latest import LATEST_LEAST_NS
 from crossbook.gateway.streams.loop import StreamLoop
 from crossbook.gateway.streams.routes import Streams
+from crossbook.gateway.streams.together import DrivenStreams, StreamsTogether
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.certificate import Certificate
 from crossbook.gateway.web.channel import Router
@@ -53,7 +54,7 @@ from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins, is_loopba
 from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
-from crossbook.gateway.web.stream_router import stream_router
+from crossbook.gateway.web.stream_router import FaceRoute, stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
 if TYPE_CHECKING:
@@ -152,10 +153,8 @@ class Interfaces:
             metrics.handshakes = self._entry.handshakes
             metrics.limits = self._entry.limits
             metrics.links = [matcher.link for matcher in self._entry.matchers]
-        if "streams" in settings.gateway_roles:
-            metrics.streams = Streams(0 if self._clock.is_manual else LATEST_LEAST_NS)
-            StreamLoop(feed, metrics.streams, self._clock)
-        router = self._router(Admission(hosts), order_streams, metrics.streams, gate)
+        face_paths = self._market_streams(feed, metrics, desks)
+        router = self._router(Admission(hosts), order_streams, metrics.streams, gate, face_paths)
         if self._faults is not None:
             router = self._faults.router(router, access)
         limits = Limits(
@@ -171,7 +170,7 @@ class Interfaces:
             app = metrics.address_limits = AddressLimits(app, buckets, SystemClock().monotonic_ns)
         if "binance" in roles:
             assert desks is not None
-            face = self._with_binance(app, desks, feed, buckets, Admission(hosts), access)
+            face = self._with_binance(app, desks, metrics, buckets, Admission(hosts), access)
             app, metrics.address_weights = face, face.venue.weights
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
@@ -230,21 +229,51 @@ class Interfaces:
         access = KeyAccess(self._keys, SystemClock().now_ns, exchange_ns, is_keyed)
         return access, KeyGate(access)
 
+    def _market_streams(
+        self, feed: MarketFeed, metrics: GatewayMetrics, desks: "_Desks | None"
+    ) -> FaceRoute | None:
+        """Drive the streams of market data that the roles name; return the paths of those of the
+        Binance-spot face, if it is one of them."""
+        families: list[DrivenStreams] = []
+        paths = None
+        if "streams" in self._settings.gateway_roles:
+            metrics.streams = Streams(0 if self._clock.is_manual else LATEST_LEAST_NS)
+            families.append(metrics.streams)
+        if "binance" in self._settings.gateway_roles:
+            assert desks is not None, "the face needs the record"
+            assert self._entry is not None, "the face needs order entry"
+            from crossbook.gateway.binance.market.record import MarketRecord
+            from crossbook.gateway.binance.streams.assembly import market_streams
+            from crossbook.gateway.binance.streams.route import StreamPaths
+
+            metrics.face_streams = market_streams(
+                feed,
+                MarketRecord(desks.history, self._entry.local),
+                self._settings.binance_connection_s,
+                is_manual=self._clock.is_manual,
+            )
+            families.append(metrics.face_streams)
+            paths = StreamPaths(metrics.face_streams, lambda: feed.instruments).find
+        if families:
+            StreamLoop(feed, StreamsTogether(families), self._clock)
+        return paths
+
     def _router(
         self,
         admission: Admission,
         orders: OrderStreams | None,
         streams: Streams | None,
         gate: "KeyGate | None",
+        face: FaceRoute | None,
     ) -> Router:
         """The router of WebSockets, which opens streams by `gate` where there is one."""
         if gate is None:
             everybody = orders.route_handshake if orders is not None else None
-            return stream_router(admission, everybody, streams)
+            return stream_router(admission, everybody, streams, face=face)
         route = gate.order_route(orders) if orders is not None else None
         if self._settings.feed_access == "public":
-            return stream_router(admission, route, streams)
-        return stream_router(admission, route, streams, gate.market_stream)
+            return stream_router(admission, route, streams, face=face)
+        return stream_router(admission, route, streams, gate.market_stream, face)
 
     def _probes(self) -> Probes:
         probed: dict[str, tuple[str, Realm]] = {}
@@ -323,7 +352,7 @@ class Interfaces:
         self,
         app: AsgiApp,
         desks: "_Desks",
-        feed: MarketFeed,
+        metrics: GatewayMetrics,
         buckets: TokenBuckets | None,
         admission: Admission,
         access: Access,
@@ -333,6 +362,9 @@ class Interfaces:
         from crossbook.gateway.binance.assembly import FaceLimits, rest_face
 
         settings = self._settings
+        feed, streams = metrics.feed, metrics.face_streams
+        assert feed is not None, "the face needs market data"
+        assert streams is not None, "the face has streams"
         assert self._entry is not None, "the face needs order entry"
         limits = FaceLimits(
             settings.limit("address_requests_per_second"),
@@ -353,6 +385,7 @@ class Interfaces:
             self._keys,
             check,
             settings.feed_access == "keyed",
+            number_of=streams.number_of,
         )
 
 

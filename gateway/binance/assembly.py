@@ -9,7 +9,7 @@ from crossbook.common.process.clock import Clock, SystemClock
 from crossbook.gateway.api.lookup import Lookup, MarketView
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.binance.listen_keys import ListenKeys
-from crossbook.gateway.binance.market.queries import MarketQueries
+from crossbook.gateway.binance.market.queries import MarketQueries, NumberOf
 from crossbook.gateway.binance.market.record import MarketRecord
 from crossbook.gateway.binance.order_counts import OrderCounts
 from crossbook.gateway.binance.rest import FaceRest
@@ -50,10 +50,12 @@ def rest_face(
     admit: Callable[[str, int], None] | None,
     market_data_is_keyed: bool = False,
     clock: Clock = SYSTEM,
+    number_of: NumberOf | None = None,
 ) -> FaceRest:
     """`app` behind REST of the face. `keys` are those of the exchange; without them (`AUTH=off`)
     there are demo keys, and `admit` bounds the accounts of an address. Raises `ConfigError` where
-    two instruments have one name in the face. `clock` is that of the machine."""
+    two instruments have one name in the face. `clock` is that of the machine;
+    `number_of` gives the snapshots of books their numbers."""
     check_names(lookup.instruments.values())
     now_ns = lookup.time.now_ns
     symbols = SymbolTable(lookup.instruments)
@@ -63,7 +65,7 @@ def rest_face(
         lookup,
         history,
         market,
-        MarketQueries(symbols, market, record, now_ns),
+        MarketQueries(symbols, market, record, now_ns, number_of),
         symbols,
         AddressWeights(60 * limits.requests_per_second, limits.buckets),
         OrderCounts(limits.orders_per_second),
