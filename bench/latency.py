@@ -93,9 +93,10 @@ def shipped_exchange(
     scheduling: Scheduling = "batch",
     *,
     has_keys: bool = False,
+    settings: Mapping[str, str] = {},
 ) -> Iterator[Exchange]:
-    """A fresh exchange as it is shipped; `transport` is that of the internal sockets, `sync` when
-    the journal is synced. With `has_keys` sockets use CURVE."""
+    """A fresh exchange as it is shipped, but for `settings`; `transport` is that of the internal
+    sockets, `sync` when the journal is synced. With `has_keys` sockets use CURVE."""
     with tempfile.TemporaryDirectory(prefix="crossbook-bench-") as folder:
         paths = {name: f"ipc://{folder}/{name.lower()}" for name in INTERNAL}
         internal: dict[str, Any] = paths if transport == "ipc" else {}
@@ -105,7 +106,7 @@ def shipped_exchange(
             "LOG_LEVEL": "WARNING",
             "SCHEDULING": scheduling,
             "AUTH": "on" if has_keys else "off",
-            **(UNLIMITED if has_keys else {}),
+            **settings,
         }
         with Exchange(JOURNAL_SYNC=sync, **shipped, **internal) as exchange:
             yield exchange
@@ -113,10 +114,14 @@ def shipped_exchange(
 
 @contextlib.contextmanager
 def own_exchange(
-    transport: Transport = "ipc", sync: Sync = "batch", *, has_keys: bool = False
+    transport: Transport = "ipc",
+    sync: Sync = "batch",
+    *,
+    has_keys: bool = False,
+    settings: Mapping[str, str] = {},
 ) -> Iterator[Target]:
     """Three fresh processes for one measurement."""
-    with shipped_exchange(transport, sync, has_keys=has_keys) as exchange:
+    with shipped_exchange(transport, sync, has_keys=has_keys, settings=settings) as exchange:
         pids = {name: exchange.pid(name) for name in ("matcher", "publisher", "gateway")}
         yield Target(exchange.orders, exchange.feed, transport, sync, pids, exchange.keyring)
 

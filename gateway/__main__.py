@@ -141,7 +141,7 @@ class Gateway:
 
     async def _interfaces(self, listener: socket.socket) -> "Interfaces":
         """HTTP and WebSockets; their modules are imported in a thread, beside the first orders."""
-        await asyncio.to_thread(_import_interfaces)
+        await asyncio.to_thread(_import_interfaces, "binance" in self._settings.gateway_roles)
         from crossbook.gateway.interfaces import Interfaces, OrderEntry
 
         entry = None
@@ -194,6 +194,7 @@ class Gateway:
         bounds = Bounds(
             connections=places,
             of_address=settings.places_of_address(places),
+            of_address_per_s=settings.limit("connections_per_second"),
             unread_of_all=settings.max_unread_mb * MIB,
         )
         router = sockets.orders_router(self._context, settings.gateway_orders, self._keyring)
@@ -261,8 +262,11 @@ class Gateway:
         )
 
 
-def _import_interfaces() -> None:
-    import crossbook.gateway.interfaces  # noqa: F401
+def _import_interfaces(with_binance: bool) -> None:
+    import crossbook.gateway.interfaces
+
+    if with_binance:
+        import crossbook.gateway.binance.assembly  # noqa: F401
 
 
 async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool:

@@ -18,6 +18,7 @@ from crossbook.common.process.config import Settings
 from crossbook.common.process.keyring import Realm
 from crossbook.common.process.log import logger
 from crossbook.common.process.tcp_facts import owner_of
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_stream import OrderStreams
@@ -31,7 +32,6 @@ from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.history.socket import HistorySocket
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.limits.account_limits import UNLIMITED, AccountLimits
-from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.limits.http import AddressLimits
 from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.operations.metrics import GatewayMetrics, Handshakes, OrderTraffic
@@ -54,6 +54,7 @@ from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins, is_loopba
 from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.http_turns import HttpTurns
 from crossbook.gateway.web.stream_router import FaceRoute, stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
@@ -148,22 +149,12 @@ class Interfaces:
             app = self._faults.app(app, Admission(hosts), access)
             metrics.faults = self._faults.table
             operations.faults_in_force = self._faults.in_force
-        if self._entry is not None:
-            metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
-            metrics.handshakes = self._entry.handshakes
-            metrics.limits = self._entry.limits
-            metrics.links = [matcher.link for matcher in self._entry.matchers]
+        self._count_orders(metrics)
         face_paths = self._market_streams(feed, metrics, desks)
         router = self._router(Admission(hosts), order_streams, metrics.streams, gate, face_paths)
         if self._faults is not None:
             router = self._faults.router(router, access)
-        limits = Limits(
-            connections_max=settings.max_websocket_connections,
-            of_address_max=settings.places_of_address(settings.max_websocket_connections),
-            http_of_address_max=settings.places_of_address(HTTP_CONNECTIONS_MAX),
-            unread_max=settings.max_unread_mb * MIB,
-        )
-        hub = metrics.hub = Hub(router, limits)
+        hub = metrics.hub = Hub(router, self._limits())
         buckets = None
         if requests := settings.limit("address_requests_per_second"):
             buckets = TokenBuckets(requests, 2 * requests)
@@ -172,10 +163,30 @@ class Interfaces:
             assert desks is not None
             face = self._with_binance(app, desks, metrics, buckets, Admission(hosts), access)
             app, metrics.address_weights = face, face.venue.weights
+        app = HttpTurns(app, hub.crowd.turns, SystemClock().monotonic_ns)
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
         metrics.server = server
         return server
+
+    def _count_orders(self, metrics: GatewayMetrics) -> None:
+        """Let `/metrics` count order entry, where it is served."""
+        if self._entry is None:
+            return
+        metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
+        metrics.handshakes = self._entry.handshakes
+        metrics.limits = self._entry.limits
+        metrics.links = [matcher.link for matcher in self._entry.matchers]
+
+    def _limits(self) -> Limits:
+        settings = self._settings
+        return Limits(
+            connections_max=settings.max_websocket_connections,
+            of_address_max=settings.places_of_address(settings.max_websocket_connections),
+            http_of_address_max=settings.places_of_address(HTTP_CONNECTIONS_MAX),
+            of_address_per_s=settings.limit("connections_per_second"),
+            unread_max=settings.max_unread_mb * MIB,
+        )
 
     def _with_key_routes(self, app: AsgiApp, admission: Admission, access: Access) -> AsgiApp:
         """The application with the routes of API keys, where there are keys."""
@@ -268,7 +279,7 @@ class Interfaces:
     ) -> Router:
         """The router of WebSockets, which opens streams by `gate` where there is one."""
         if gate is None:
-            everybody = orders.route_handshake if orders is not None else None
+            everybody = orders.route if orders is not None else None
             return stream_router(admission, everybody, streams, face=face)
         route = gate.order_route(orders) if orders is not None else None
         if self._settings.feed_access == "public":

@@ -39,6 +39,7 @@ def feed_bounds(settings: Settings) -> Bounds:
     return Bounds(
         connections=places,
         of_address=settings.places_of_address(places),
+        of_address_per_s=settings.limit("connections_per_second"),
         partial=256 * KIB,
         partial_of_all=4 * MIB,
         unread_of_all=settings.max_unread_mb * MIB,
@@ -52,6 +53,7 @@ def snapshot_bounds(settings: Settings) -> Bounds:
     return Bounds(
         connections=places,
         of_address=settings.places_of_address(places),
+        of_address_per_s=settings.limit("connections_per_second"),
         partial=64 * KIB,
         partial_of_all=4 * MIB,
         waiting=MIB,

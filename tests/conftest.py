@@ -1,4 +1,4 @@
-"""Fixtures every folder of tests may use, and the logs of running processes in failure reports.
+"""Fixtures for every folder of tests, and the logs of running processes in reports of failures.
 
 Most runs need no exchange, so processes and their starter are imported with the first test module
 that needs one.
@@ -40,9 +40,10 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Part the tests for workers that run side by side: a file, with its fixtures, is of one.
+    """Assign tests to workers that run side by side: all tests of a file go to one worker.
 
-    The marks of xdist 3.8 part nothing: pytest 9.2 takes no name of a test from them.
+    The marks of xdist 3.8 have no effect here: pytest 9.2 does not accept a name of a test from
+    them.
     """
     if config.getvalue("dist") != "loadgroup":
         return None
@@ -58,7 +59,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_starts() -> Iterator[None]:
-    """Exchanges of this session are forked from one process, which begins with the first."""
+    """Fork the exchanges of this session from one process, which starts with the first exchange."""
     if EXCHANGES not in sys.modules:
         yield
         return

@@ -1,9 +1,8 @@
-"""The imports each module may have. A breach is mended by changing the code, or this file with a
-reason.
+"""The imports that each module may have. A breach is corrected in the code, or here with a reason.
 
-A rule is given for a folder; a module that is otherwise than its folder is named, with its kind.
-Every module has exactly one kind: what stands in no folder and under no name below fails here
-until its kind is decided.
+A rule holds for a folder. A module of another kind than its folder is named, with its kind. Every
+module has exactly one kind: a module in no folder and under no name below fails here until its kind
+is decided.
 """
 
 import ast
@@ -176,9 +175,9 @@ READS_CONFIG: Final = {
     "gateway/interfaces",
     "crossbook/testing/plan",
 }
-"""Besides `__main__`: the part of a gateway's that is imported late, the first steps of every
-`__main__`, the command line, which is one, the start of processes, and clients whose caller names
-no address."""
+"""Modules that may read settings besides `__main__`: a late import of the gateway, the first steps
+of every `__main__`, the command line, the start of processes, and clients whose caller names no
+address."""
 
 PURE_LIBRARIES: Final = {
     "__future__", "abc", "array", "bisect", "collections", "contextlib", "dataclasses",
@@ -219,9 +218,9 @@ BORROWED: Final[Mapping[str, tuple[str, ...]]] = {
     "crossbook/simulator/venue": ("crossbook.gateway.orders.", "crossbook.matcher.engine."),
     "crossbook/testing/keeping": ("crossbook.matcher.journal.",),
 }
-"""Folder or module -> what else it may import. Research, and what a test keeps, read the files of
-journal and recorder with the modules that write them. The simulator's venue is the engine
-behind the gateway's own translation and reports, in one process."""
+"""Folder or module -> other imports that it may have. Research, and the kept journals of tests,
+read the files of journal and recorder with the modules that write them. The venue of the simulator
+is the engine behind the translation and the reports of the gateway, in one process."""
 
 EXTRAS: Final[Mapping[str, str]] = {
     "crossbook/gym/*": "gym",
@@ -231,10 +230,11 @@ EXTRAS: Final[Mapping[str, str]] = {
 """Folder -> the extra of `pyproject.toml` whose libraries its modules may import, too."""
 
 STARTS_PROCESSES: Final = "crossbook/launch/fork_server"
-"""Imports the `__main__` of every process once, and forks for each start."""
+"""The module that imports the `__main__` of every process once, and forks for each start."""
 
 NEVER: Final = {"zmq.asyncio", "importlib", "pickle", "marshal"}
-"""Slow on hot sockets, hides imports from this test, executes what it decodes."""
+"""Forbidden imports, which are slow on hot sockets, hide imports from this test, or execute the
+bytes that they decode."""
 
 
 class Module(Struct, frozen=True):
@@ -318,7 +318,7 @@ def breaches(modules: list[Module]) -> list[str]:
         kind = module.kind()
         is_main = module.last == "__main__"
         if not kind:
-            found.append(f"{module.path}: unclassified; say in {Path(__file__).name} what it is")
+            found.append(f"{module.path}: unclassified; give its kind in {Path(__file__).name}")
         starts = module.path == STARTS_PROCESSES
         if (foreign := module.packages() - {module.package, "common"}) and not starts:
             found.append(f"{module.path}: may not import {sorted(foreign)}")
@@ -371,7 +371,7 @@ def test_a_named_module_exists_and_differs_from_its_folder() -> None:
     assert not idle
 
 
-def test_rooms_are_small_enough_to_be_seen_at_once() -> None:
+def test_rooms_have_few_enough_modules_for_one_screen() -> None:
     for package in PACKAGES:
         for folder in {path.parent for path in (ROOT / package).rglob("*.py")}:
             count = sum(path.name != "__init__.py" for path in folder.glob("*.py"))

@@ -1,4 +1,4 @@
-"""Tests that run side by side: a file is of one worker, and so are the folders of exchanges."""
+"""Of tests that run side by side one worker has a whole file, and all folders of exchanges."""
 
 import os
 import subprocess

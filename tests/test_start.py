@@ -9,7 +9,7 @@ HEAVY = {"faker", "hypothesis", "schemathesis", "tests.system.exchange", "trio",
 
 
 def test_a_unit_test_imports_no_exchange_and_no_plugin_of_others() -> None:
-    """The processes and their starter are imported with the tests of processes."""
+    """The processes and their starter are imported with the first test that needs a process."""
     ran = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "pytest", "-s", "tests/common/test_auction.py"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,

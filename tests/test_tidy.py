@@ -22,7 +22,7 @@ LONGER_FUNCTIONS: Final[dict[str, str]] = {
 """`path::function` -> why it may be longer than a screen."""
 
 PRINTS: Final = {
-    "common/process/startup.py": "says on standard error why a process does not start",
+    "common/process/startup.py": "prints on standard error why a process does not start",
 }
 """Files of the processes that print; everything else there logs."""
 
@@ -54,7 +54,7 @@ def text_files() -> Iterator[Path]:
 
 
 def page_files() -> Iterator[Path]:
-    """The files of the page that a browser gets."""
+    """The files of the page that a browser loads."""
     return (path for path in text_files() if path.suffix in {".js", ".css", ".html"})
 
 

@@ -66,6 +66,7 @@ RATES_WITH_KEYS: Final = {
     "queries_per_second": 50,
     "catch_ups_per_minute": 60,
     "address_requests_per_second": 2_000,
+    "connections_per_second": 50,
 }
 """Limits that hold with `AUTH=on` where the setting gives none."""
 
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     queries_per_second: int = Field(default=0, ge=0, le=1_000_000)
     catch_ups_per_minute: int = Field(default=0, ge=0, le=1_000_000)
     address_requests_per_second: int = Field(default=0, ge=0, le=1_000_000)
+    connections_per_second: int = Field(default=0, ge=0, le=1_000_000)
     order_queue_size: int = Field(default=65_536, ge=1, le=10_000_000)
     scheduling: Scheduling = "batch"
 

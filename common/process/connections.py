@@ -30,6 +30,7 @@ from crossbook.common.process.tcp_facts import (
 )
 from crossbook.common.shedding import to_shed
 from crossbook.common.times import SECOND_NS
+from crossbook.common.token_buckets import TokenBuckets
 
 SLICE: Final = 128
 """Connections looked at in one `check`. One costs some 4 µs."""
@@ -74,8 +75,8 @@ _KIB_OF_MAXRSS: Final = 1024 if sys.platform == "darwin" else 1
 
 
 REASONS: Final = (
-    "connections", "connections_of_address", "frames", "held", "held_of_all", "silent", "unread",
-    "unread_of_all",
+    "connections", "connections_of_address", "frames", "held", "held_of_all", "rate_of_address",
+    "silent", "unread", "unread_of_all",
 )  # fmt: skip
 """Reasons for which a connection is ended."""
 
@@ -86,12 +87,13 @@ class Bounds(Struct, frozen=True, kw_only=True):
     `partial` is what may be received of a message that is not complete, `waiting` what may wait in
     complete messages, `unread` what a peer may leave unread. A peer may send empty frames, which
     cost 64 bytes for 2 that are counted here. 65,536 orders, as many as a gateway accepts at once,
-    fit into 4 MiB.
+    fit into 4 MiB. `of_address_per_s` limits new connections; zero is no limit.
     `queue` is the memory of a full queue of a PUB socket, where bytes are not known by peer.
     """
 
     connections: int
     of_address: int
+    of_address_per_s: int = 0
     partial: int = MIB + 64 * KIB
     partial_of_all: int = 8 * MIB
     waiting: int = 4 * MIB
@@ -162,6 +164,7 @@ class Connections:
         self._peers: dict[int, Peer | None] = {}
         self._turns: list[Peer] = []
         self._of_owner: Counter[str] = Counter()
+        self._rates = TokenBuckets.of_connections(bounds.of_address_per_s)
         self._gone: list[bytes] = []
         self._peak_kib = _peak_kib()
         self._nobody = Peer(-1, ("", 0), 0, sys.maxsize)
@@ -259,6 +262,8 @@ class Connections:
             self._cut_off(peer, "connections")
         elif self._of_owner[peer.owner] > self.bounds.of_address:
             self._cut_off(peer, "connections_of_address")
+        elif self._rates is not None and not self._rates.take(peer.owner, 1, self._now_ns):
+            self._cut_off(peer, "rate_of_address")
 
     def _forget(self, descriptor: int) -> None:
         peer = self._peers.pop(descriptor, None)

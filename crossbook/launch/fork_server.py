@@ -203,6 +203,7 @@ def _interfaces() -> object:
 
     import uvicorn.lifespan.off
 
+    import crossbook.gateway.binance.assembly
     import crossbook.gateway.faults.assembly
     import crossbook.gateway.interfaces
     from crossbook.gateway.api.rest import prepare

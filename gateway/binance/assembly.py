@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from crossbook.common.process.clock import Clock, SystemClock
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.api.lookup import Lookup, MarketView
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.binance.listen_keys import ListenKeys
@@ -19,7 +20,6 @@ from crossbook.gateway.binance.symbols import SymbolTable, check_names
 from crossbook.gateway.binance.venue import Venue
 from crossbook.gateway.binance.weights import AddressWeights
 from crossbook.gateway.history.queries import HistoryQueries
-from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.entrance import AsgiApp

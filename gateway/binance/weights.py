@@ -10,8 +10,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from crossbook.common.times import SECOND_NS
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.binance.problem import Refusal, too_many_requests
-from crossbook.gateway.limits.buckets import TokenBuckets
 
 MINUTE_NS: Final = 60 * SECOND_NS
 

@@ -22,8 +22,8 @@ from crossbook.common.messages.entry import (
     Reject,
     Request,
 )
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.common.types import RejectReason
-from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.problem import throttled
 
 ORDERS: Final = "orders"

@@ -3,8 +3,8 @@
 import ipaddress
 from typing import Any, Final
 
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.limits.account_limits import ORDERS, QUERIES, AccountLimits
-from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.problem import Problem, throttled
 from crossbook.gateway.web.answer import send_problem
 from crossbook.gateway.web.entrance import AsgiApp

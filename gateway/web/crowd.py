@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Final, Protocol
 
 from crossbook.common.shedding import to_shed
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.web.web_turns import WebTurns
 
 MIB: Final = 1024 * 1024
@@ -11,8 +12,8 @@ MIB: Final = 1024 * 1024
 BODIES_MAX: Final = 64 * MIB
 """Most bytes of incomplete requests, of all clients."""
 
-REASONS: Final = ("bodies_of_all", "connections", "connections_of_address", "unread",
-                  "unread_of_all")  # fmt: skip
+REASONS: Final = ("bodies_of_all", "connections", "connections_of_address", "rate_of_address",
+                  "unread", "unread_of_all")  # fmt: skip
 """Reasons for which an HTTP connection is ended."""
 
 
@@ -82,7 +83,11 @@ class Crowd:
     """
 
     def __init__(
-        self, http_of_address: int, websockets_of_address: int, unread_max: int = 128 * MIB
+        self,
+        http_of_address: int,
+        websockets_of_address: int,
+        unread_max: int = 128 * MIB,
+        of_address_per_s: int = 0,
     ) -> None:
         self.http = Places(http_of_address)
         self.websockets = Places(websockets_of_address)
@@ -90,6 +95,11 @@ class Crowd:
         self.bodies = Holdings(BODIES_MAX)
         self.refused: Counter[str] = Counter()
         self.turns = WebTurns()
+        self._rates = TokenBuckets.of_connections(of_address_per_s)
+
+    def may_connect(self, owner: str, now_ns: int) -> bool:
+        """Count a new connection of an address; whether it does not make them too fast."""
+        return self._rates is None or self._rates.take(owner, 1, now_ns) > 0
 
     def cut_off(self) -> dict[str, int]:
         """The connections ended, by reason."""

@@ -6,6 +6,7 @@ sends the answer to a malformed request before those to earlier requests.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any, Final, NoReturn
@@ -42,6 +43,12 @@ READ_AT_LEAST: Final = 65_536
 _BUSY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
     b"content-type: text/plain; charset=utf-8\r\ncontent-length: 20\r\n\r\ntoo many connections"
+)
+
+_TOO_FAST: Final = (
+    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nconnection: close\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 49\r\n\r\n"
+    b"too many new connections (CONNECTIONS_PER_SECOND)"
 )
 
 _MALFORMED: Final = (
@@ -99,6 +106,10 @@ class HttpConnection(HttpToolsProtocol):
             reason = "connections" if has_place else "connections_of_address"
             self._crowd.refused[reason] += 1
             transport.write(_BUSY)
+            transport.close()
+        elif not self._crowd.may_connect(self.owner, time.monotonic_ns()):
+            self._crowd.refused["rate_of_address"] += 1
+            transport.write(_TOO_FAST)
             transport.close()
 
     @property

@@ -61,6 +61,8 @@ class Limits(Struct, frozen=True):
     """Most connections of one address; one more likewise."""
     http_of_address_max: int = 4_096
     """Most connections of one address that are not, or not yet, a WebSocket."""
+    of_address_per_s: int = 0
+    """Most new connections of one address a second; zero is any number."""
     unread_max: int = 128 * MIB
     """Unsent bytes of all connections, HTTP too; past it those with most are dropped."""
     message_max: int = 65_536
@@ -88,7 +90,12 @@ class Hub:
     def __init__(self, router: Router, limits: Limits) -> None:
         self.router = router
         self.limits = limits
-        self.crowd = Crowd(limits.http_of_address_max, limits.of_address_max, limits.unread_max)
+        self.crowd = Crowd(
+            limits.http_of_address_max,
+            limits.of_address_max,
+            limits.unread_max,
+            limits.of_address_per_s,
+        )
         self.seconds = 0
         self.refused = 0
         self.closed: Counter[int] = Counter()

@@ -1,1 +1,1 @@
-"""Attacks that were measured, each as a bounded test in a file of its name."""
+"""Measured attacks, each a bounded test in a file of its own."""

@@ -1,7 +1,9 @@
-"""Peers that send or leave unread without end: memory stays, and the others are served.
+"""A peer that sends without end, or reads nothing, is cut off: memory stays bounded, and other
+peers are served.
 
-Before: 600 MB in 6 s at a gateway or publisher, 876 MB for 24 KB of requests, 8.2 GB for unread
-HTTP, 240 MB for five subscriptions. A KB of messages, a heartbeat and a reset ended a process.
+Measured without the bounds: 600 MB in 6 s at a gateway or publisher, 876 MB for 24 KB of requests,
+8.2 GB for unread HTTP, 240 MB for five subscriptions. A KB of messages, a heartbeat and a reset
+ended a process.
 """
 
 import contextlib
@@ -28,17 +30,17 @@ pytestmark = pytest.mark.skipif(not HAS_FACTS, reason="the kernel does not count
 
 MIB: Final = 1024 * 1024
 GROWN_MB_MAX: Final = 4.0 * 48
-"""Most that a process grows under an attack; what it frees stays with it for the next one.
+"""Most megabytes that an attack adds to a process, which keeps freed memory for the next attack.
 
-Four MiB of subscriptions, at 48 times their bytes, are what all connections of a feed may hold
-(docs/decisions/0037). One connection to a gateway may hold 1 MiB of empty frames, at 32 times their
-bytes: what arrives between two looks may be several times that, on a busy machine too.
+All connections of a feed may hold four MiB of subscriptions, which take 48 times their bytes
+(docs/decisions/0037). One connection to a gateway may hold 1 MiB of empty frames, which take 32
+times their bytes. On a busy machine several times that arrives between two checks.
 """
 
 CUT_OFF: Final = "crossbook_gateway_peers_cut_off_total"
 
 FLOOD: Final = 200 * MIB
-"""Bytes after which an attack ends that nobody ends."""
+"""Bytes after which an attack gives up where the server has not cut it off."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,8 @@ def attacked() -> Iterator[Exchange]:
 
 @contextlib.contextmanager
 def unharmed(exchange: Exchange, process: str) -> Iterator[None]:
-    """Afterwards the process is the same one, has grown little, and the exchange trades."""
+    """Assert that the process neither ended nor grew beyond the bound, and that the exchange
+    trades."""
     before = psutil.Process(exchange.pid(process)).memory_info().rss
     with RawSession(exchange.orders, 7) as honest:
         yield
@@ -63,7 +66,7 @@ def unharmed(exchange: Exchange, process: str) -> Iterator[None]:
 
 
 def connected(address: str, kind: bytes) -> socket.socket:
-    """A connection of a stranger, after its handshake."""
+    """A bare connection, after its handshake."""
     port = int(address.rpartition(":")[2])
     made = socket.create_connection(("127.0.0.1", port), 5.0)
     made.sendall(zmtp.GREETING + zmtp.ready(kind, b""))
@@ -98,7 +101,7 @@ def flood(peer: socket.socket, part: bytes) -> int:
         ("publisher", "PUBLISHER_SNAPSHOTS", b"DEALER"),
     ],
 )
-def test_a_message_without_end(
+def test_a_message_without_end_harms_no_process(
     attacked: Exchange, process: str, setting: str, kind: bytes, body: bytes
 ) -> None:
     with unharmed(attacked, process), connected(attacked.addresses[setting], kind) as peer:
@@ -106,8 +109,8 @@ def test_a_message_without_end(
         assert flood(peer, part) < FLOOD
 
 
-def test_frames_without_a_byte(attacked: Exchange) -> None:
-    """Each costs memory that its two bytes do not show."""
+def test_frames_without_a_byte_harm_no_process(attacked: Exchange) -> None:
+    """A frame of two bytes takes far more memory than that."""
     with unharmed(attacked, "gateway"), connected(attacked.orders, b"DEALER") as peer:
         assert flood(peer, zmtp.frame(0, b"") * 30_000) < FLOOD
     attacked.wait_until(
@@ -123,7 +126,7 @@ def test_frames_without_a_byte(attacked: Exchange) -> None:
         ("publisher", "PUBLISHER_SNAPSHOTS", b"DEALER", zmtp.frame(0, b"")),
     ],
 )
-def test_a_reset_behind_many_messages_and_a_heartbeat(
+def test_a_reset_behind_many_messages_and_a_heartbeat_harms_no_process(
     attacked: Exchange, process: str, setting: str, kind: bytes, message: bytes
 ) -> None:
     with unharmed(attacked, process):
@@ -134,7 +137,7 @@ def test_a_reset_behind_many_messages_and_a_heartbeat(
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def test_giant_and_endless_subscriptions(attacked: Exchange) -> None:
+def test_giant_and_endless_subscriptions_harm_no_process(attacked: Exchange) -> None:
     address = attacked.addresses["PUBLISHER_FEED"]
     with unharmed(attacked, "publisher"):
         for _ in range(5):
@@ -147,14 +150,16 @@ def test_giant_and_endless_subscriptions(attacked: Exchange) -> None:
             raise AssertionError("40 MB of subscriptions were accepted")
 
 
-def test_requests_for_earlier_messages_whose_answers_nobody_reads(attacked: Exchange) -> None:
+def test_unread_answers_to_requests_for_earlier_messages_harm_no_process(
+    attacked: Exchange,
+) -> None:
     request = encode(RangeRequest(1, HEARTBEAT_TOPIC, 1, 2**62))
     with unharmed(attacked, "publisher"), connected(attacked.snapshots, b"DEALER") as peer:
         peer.sendall(zmtp.frame(0, request) * 1_000)
         select_nothing(1.0)
 
 
-def test_http_clients_that_ask_and_do_not_read(attacked: Exchange) -> None:
+def test_unread_answers_over_http_harm_no_process(attacked: Exchange) -> None:
     port = int(attacked.api.rpartition(":")[2])
     get = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with unharmed(attacked, "gateway"), contextlib.ExitStack() as stack:

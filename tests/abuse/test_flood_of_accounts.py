@@ -1,4 +1,5 @@
-"""One address names account after account, each of which would begin with play money."""
+"""One address names account after account. Each new account would open with play money, so an
+address may open only a few."""
 
 import asyncio
 from collections import Counter
@@ -35,7 +36,7 @@ def test_a_flood_of_accounts_over_http_is_bounded_and_the_others_go_on() -> None
         with pytest.raises(Problem) as caught:
             submit("192.0.2.1", account)
         assert (caught.value.status, caught.value.detail.code) == (422, "EXCEEDS_LIMIT")
-    # Its own accounts, what opens none, and everybody else's accounts are as before.
+    # Its own accounts, requests that open none, and accounts of other addresses are served.
     assert submit("192.0.2.1", MOST) == MOST
     assert submit("192.0.2.1", 400, "GET") == 400
     assert submit("192.0.2.2", 400) == 400

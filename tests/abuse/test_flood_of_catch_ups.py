@@ -1,4 +1,4 @@
-"""Sixty-four sessions catch up again and again: before, everybody else's catch-up was refused."""
+"""Sixty-four sessions that catch up again and again do not prevent the catch-up of another one."""
 
 from crossbook.common.messages.entry import CatchUp, CaughtUp
 from tests.gateway.orders.test_catch_up import fill_history

@@ -1,4 +1,5 @@
-"""One account reads its past on thousands of connections: the others' questions come in between."""
+"""One account sends history queries over thousands of connections: queries of other accounts take
+turns with them."""
 
 from crossbook.common.messages.codec import decode_history_question
 from crossbook.common.messages.history_queries import HistoryAnswer, TradesQuestion

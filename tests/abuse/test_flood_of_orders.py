@@ -1,4 +1,5 @@
-"""One client sends orders as fast as it can: before, everybody else's order took 0.7 s."""
+"""One client sends orders as fast as it can: an order of another account waits for a few of them.
+Without turns of accounts it waited 0.7 s."""
 
 from crossbook.common.messages.entry import Ack, New, Reject
 from crossbook.common.types import RejectReason
@@ -7,10 +8,10 @@ from tests.worlds.desk_world import INSTRUMENTS, DeskWorld
 FLOODER, OTHER = b"flooder", b"other"
 FRAME = 1_000
 AHEAD_MOST = 1_300
-"""Commands that an order of another account may wait for: some thirteen milliseconds of the
-matcher, where the queue holds 650 milliseconds of it."""
+"""Most commands that an order of another account waits for. They take the matcher some 13 ms; a
+full queue takes it 650 ms."""
 SHRUNK_MOST = 400
-"""The same once the others have been seen."""
+"""The same bound once the share of the flooding account has shrunk."""
 
 
 def orders(first: int, count: int) -> list[New]:

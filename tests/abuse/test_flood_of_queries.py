@@ -1,4 +1,5 @@
-"""One client sends thousands of queries: before, everybody else's order took five seconds."""
+"""One client sends thousands of queries: a query or order of another account waits for a few of
+them. Without turns of accounts an order waited five seconds."""
 
 from crossbook.common.messages.entry import OpenOrders, Query, Reject
 from crossbook.common.messages.matcher_queries import Orders

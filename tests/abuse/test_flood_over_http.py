@@ -1,4 +1,5 @@
-"""One account, or one address, sends requests over HTTP without end: it is told to wait."""
+"""One account, or one address, sends requests over HTTP without end: the gateway refuses them with
+the time to wait."""
 
 import asyncio
 

@@ -1,7 +1,7 @@
-"""One order with hundreds of thousands of fills in its way stops, and no batch is beyond a limit.
+"""An order that meets hundreds of thousands of makers stops early, and no batch exceeds its limit.
 
-Measured before: one IOC order with 500,000 fills was one batch of 35 MB, whose first frame came
-after four seconds.
+Measured without the limits: one IOC order with 500,000 fills was one batch of 35 MB, whose first
+frame left after four seconds.
 """
 
 from crossbook.common.instruments_file import MAX_FILLS
@@ -39,7 +39,21 @@ def matcher() -> Sequencer:
 def test_an_order_stops_and_no_batch_is_large() -> None:
     sequencer = matcher()
     shows = Instructions(display_lots=1)
-    iceberg = NewOrder(0, 0, BOB, BTC.id, SELL, 1, 1, 100, SLICES, "", 0, 0, shows)
+    iceberg = NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=BOB,
+        instrument=BTC.id,
+        side=SELL,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=100,
+        quantity_lots=SLICES,
+        client_order_id="",
+        quote_amount=0,
+        prevention=0,
+        instructions=shows,
+    )
     batches_of(sequencer, [encode([iceberg] * ICEBERGS)])
     taker = limit(ALICE, BUY, 100, ICEBERGS * SLICES, time_in_force=TimeInForce.IOC)
     batches = batches_of(sequencer, [encode([taker, taker, limit(ALICE, BUY, 50, 1)])])

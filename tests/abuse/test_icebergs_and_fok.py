@@ -1,7 +1,7 @@
-"""Icebergs of many slices in the book, and FOK orders that cannot fill: a kill costs O(orders).
+"""To kill a FOK order costs O(orders), however many slices the icebergs in the book have.
 
-Measured before: 5,000 icebergs of 100 slices, and a frame of 60 such FOK orders, stopped the venue
-for a minute.
+Measured at a cost of O(slices): 5,000 icebergs of 100 slices, and a frame of 60 FOK orders that
+could not fill, stopped the venue for a minute.
 """
 
 import time
@@ -24,7 +24,21 @@ RULES = Rules(accounts=True, opening=(("BTC", 10**15), ("USDT", 10**9)), max_fil
 
 def iceberg(account: int) -> NewOrder:
     shows = Instructions(display_lots=1)
-    return NewOrder(0, 0, account, BTC.id, SELL, 1, 1, PRICE, SLICES, "", 0, 0, shows)
+    return NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=account,
+        instrument=BTC.id,
+        side=SELL,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=PRICE,
+        quantity_lots=SLICES,
+        client_order_id="",
+        quote_amount=0,
+        prevention=0,
+        instructions=shows,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +67,21 @@ def shortest(engine: Engine, command: NewOrder, seconds: int = 3) -> float:
 def test_a_killed_fok_looks_at_each_iceberg_once(
     venue: Engine, lots: int, prevention: Prevention
 ) -> None:
-    """One that the book could fill, but with more makers than an order may meet, is killed too."""
+    """A FOK order that would fill, but with more makers than an order may meet, is killed as
+    well."""
     taker = NewOrder(
-        0, 0, BOB + 1, BTC.id, BUY, 1, int(TimeInForce.FOK), PRICE, lots, "", 0, int(prevention)
+        gateway=0,
+        request_seq=0,
+        account=BOB + 1,
+        instrument=BTC.id,
+        side=BUY,
+        order_type=1,
+        time_in_force=int(TimeInForce.FOK),
+        price_ticks=PRICE,
+        quantity_lots=lots,
+        client_order_id="",
+        quote_amount=0,
+        prevention=int(prevention),
     )
     rich = Engine([BTC], Rules(max_fills=65_536))
     for _ in range(ICEBERGS):
@@ -71,9 +97,16 @@ def test_a_killed_fok_looks_at_each_iceberg_once(
 
 def test_a_refused_market_order_looks_at_each_iceberg_once(venue: Engine) -> None:
     taker = NewOrder(
-        0, 0, ALICE, BTC.id, BUY, int(OrderType.MARKET), int(TimeInForce.IOC), 0,
-        ICEBERGS * SLICES,
-    )  # fmt: skip
+        gateway=0,
+        request_seq=0,
+        account=ALICE,
+        instrument=BTC.id,
+        side=BUY,
+        order_type=int(OrderType.MARKET),
+        time_in_force=int(TimeInForce.IOC),
+        price_ticks=0,
+        quantity_lots=ICEBERGS * SLICES,
+    )
     venue.effort.reset()
     answer = venue.apply(taker)[0]
     assert isinstance(answer, CommandRejected)

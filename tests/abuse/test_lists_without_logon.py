@@ -1,4 +1,5 @@
-"""Lists of instruments are requested by the thousand: before, one frame had 70 times its size."""
+"""A frame with thousands of requests for the instruments gets four lists. Without the limit its
+answer had 70 times its size."""
 
 from crossbook.common.messages.codec import MAX_REQUESTS, encode
 from crossbook.common.messages.entry import Instruments, ListInstruments, Reject

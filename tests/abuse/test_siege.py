@@ -1,6 +1,9 @@
-"""Every attack at once against an exchange that trades: memory stays flat, the others are served,
-and nothing is lost. `make test-abuse` besieges it for ten minutes; `SIEGE_S` gives another time,
-`SIEGE_BY` some of the attacks."""
+"""Every attack at once on an exchange that trades: memory stays bounded, other clients are served,
+and nothing is lost.
+
+`make test-abuse` attacks for ten minutes; `SIEGE_S` sets another time, and `SIEGE_BY` selects
+attacks.
+"""
 
 import os
 import subprocess
@@ -28,15 +31,16 @@ SETTLE_S = 2.0
 RATE = 200.0
 CLIENTS = 8
 SOURCE = "127.0.0.66"
-"""Address of the attackers: those who trade have another."""
+"""Address of the attackers. The clients that trade have another one."""
 NICE = 10
-"""Of attackers and spinners: elsewhere they would have processors of their own."""
+"""Niceness of attackers and spinners: in operation they would have processors of their own."""
 FLAT_MIB = 256
-"""Growth of a process, of which the siege is the cause: bounds of all peers, and their buffers."""
+"""Most MiB that the siege adds to a process: the bounds of all peers, and their buffers."""
 
 
 class Memory(threading.Thread):
-    """The most that each process had, sampled until `end`, in MiB above its first sample."""
+    """The largest memory of each process in MiB above its first sample; it is sampled until
+    `end`."""
 
     def __init__(self, pids: dict[str, int]) -> None:
         super().__init__()
@@ -106,7 +110,7 @@ def check_nothing_lost(exchange: Exchange, outcome: LoadOutcome) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(SIEGE_S + 300)
-def test_ten_minutes_of_every_attack(exchange: Exchange) -> None:
+def test_ten_minutes_of_every_attack_lose_nothing(exchange: Exchange) -> None:
     outcome, latencies, grown = besieged(exchange, SIEGE_S, TURN_S)
     print(f"\n{len(ATTACKS)} attackers, {SIEGE_S:g} s; grown by MiB: {grown}")
     for each in latencies:

@@ -1,1 +1,1 @@
-"""The measurements measured: schedules, histograms, workloads, and one short real run."""
+"""Tests of the benches: schedules, histograms, workloads, and one short real run."""

@@ -1,4 +1,4 @@
-"""Tests of benches do not measure how quiet the machine is."""
+"""Tests of benches skip the check that the machine is quiet."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A gateway that acknowledges everything at once, and can be made to stall."""
+"""A gateway that acknowledges every order at once, and can be made to stall."""
 
 import threading
 import time
@@ -14,8 +14,10 @@ from tests.system.exchange import free_ports
 
 
 class StallingGateway:
-    """Answers order entry from a thread; between `stall_from_s` and `stall_from_s + stall_s`
-    after the first order it does nothing at all. `orders` counts the acknowledged ones."""
+    """Answers order entry from a thread; `orders` counts the acknowledged orders.
+
+    From `stall_from_s` after the first order on it stalls for `stall_s`.
+    """
 
     def __init__(
         self,

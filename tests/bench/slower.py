@@ -1,4 +1,4 @@
-"""Copies of the engine with one more thing to do for every command."""
+"""Copies of the engine with one more step for every command."""
 
 import ast
 from typing import Any

@@ -100,7 +100,7 @@ def test_a_difference_is_named(fills: list[tuple[int, int]], text: str) -> None:
     assert difference(traded(fills), traded([(100, 3), (101, 2)])) == text
 
 
-def test_a_peer_that_trades_otherwise_is_shown_as_such(
+def test_a_peer_with_other_trades_is_shown_as_such(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def elapsed_ns(commands: Sequence[Command], collect_garbage: bool) -> int:

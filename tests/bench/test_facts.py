@@ -101,7 +101,7 @@ def test_lifetimes_are_of_orders_canceled_whole_and_begun_in_sight() -> None:
     assert made.cancels == 3
 
 
-def test_a_trade_is_all_that_one_taker_got() -> None:
+def test_all_fills_of_one_taker_are_one_trade() -> None:
     made = tape(*QUOTES, (2.0, new(SELL, 100_020, 30)), (3.0, new(BUY, 100_020, 90, IOC)),
                 (4.0, new(SELL, 99_990, 5, IOC)))  # fmt: skip
     assert made.trade_lots == [90, 5]
@@ -114,7 +114,7 @@ def test_other_instruments_are_left_out() -> None:
     assert made.orders == 0
 
 
-def test_quantiles_and_survival() -> None:
+def test_quantiles_and_survival_are_those_of_the_values() -> None:
     assert quantile([], 0.5) == 0.0
     assert [quantile([1, 2, 3, 4], share) for share in (0.0, 0.5, 1.0)] == [1, 3, 4]
     values, shares = survival(list(range(10_000)), points=100)

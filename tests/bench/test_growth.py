@@ -55,7 +55,7 @@ def work(engine: Engine, commands: list[Command]) -> int:
 
 
 def one_of_each(built: Built) -> list[Command]:
-    """Enter, amend, cancel, fill, and a question of the engine for each."""
+    """One command of each kind for a market: enter, amend, cancel, fill, and queries."""
     order_id, order = built.orders[0]
     buyer = NewOrder(
         gateway=0,

@@ -9,7 +9,7 @@ from bench.histogram import UNIT_NS, histogram, line, summarize
 from bench.subscriber import Arrivals, delays_ns
 
 
-def test_percentiles_of_a_known_ramp() -> None:
+def test_percentiles_of_a_ramp_are_those_of_its_values() -> None:
     summary = summarize(array("q", range(1_000, 1_000_001_000, 100_000)))
     assert summary.count == 10_000
     for percentile, found in (

@@ -11,7 +11,7 @@ from bench import latency
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def test_a_second_against_the_real_exchange(tmp_path: Path) -> None:
+def test_a_second_against_the_real_exchange_is_measured_and_drawn(tmp_path: Path) -> None:
     path, picture = tmp_path / "report.json", tmp_path / "curves.png"
     options = f"--rate 2000 --duration 1 --warm 0.25 --clients 4 --json {path} --plot {picture}"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The scheduling that a bench requests of the machine, and returns."""
+"""The scheduling that a bench requests, and gives back at its end."""
 
 from pathlib import Path
 

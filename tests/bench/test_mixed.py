@@ -1,4 +1,4 @@
-"""The mixed flow has everything in it, most of it is accepted, and a seed gives it again."""
+"""The mixed flow has every command and event, most commands are accepted, and a seed repeats it."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Each installed peer has Crossbook's trades, and a check of it can fail."""
+"""Each installed peer makes the trades that Crossbook makes, and the comparison can fail."""
 
 import importlib
 import json
@@ -72,7 +72,7 @@ def test_a_peer_with_another_book_differs(monkeypatch: pytest.MonkeyPatch) -> No
     assert peer.differs(commands).startswith("after message ")
 
 
-def test_node_that_trades_otherwise_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_node_with_other_trades_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     peer = named(node_peer.NAME)
     commands = workload.generate("normal", MESSAGES // 2)
     as_messages = node_peer.as_messages
@@ -143,6 +143,6 @@ def test_the_error_of_a_failing_script_has_its_output(
 
 
 def test_the_version_that_npm_installs_is_pinned() -> None:
-    wanted = json.loads((Path(node_peer.__file__).parent / "package.json").read_text())
-    assert wanted["dependencies"].keys() == {node_peer.NAME}
-    assert wanted["dependencies"][node_peer.NAME][0].isdigit()
+    listed = json.loads((Path(node_peer.__file__).parent / "package.json").read_text())
+    assert listed["dependencies"].keys() == {node_peer.NAME}
+    assert listed["dependencies"][node_peer.NAME][0].isdigit()

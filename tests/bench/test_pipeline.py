@@ -1,4 +1,4 @@
-"""Ratios are medians of ours over medians of the null pipeline, each given its turn."""
+"""A ratio is the median of ours over the median of the null pipeline; both run in turn."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def sample(acked_per_s: float, p50_us: float | None = None) -> Sample:
 
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """The runs requested, in order; figures stand in for them."""
+    """The requested runs in their order. Fixed figures replace the measurements."""
     runs: list[tuple[str, str]] = []
 
     def run_ours(trial: Trial, transport: latency.Transport) -> Sample:
@@ -44,7 +44,7 @@ def null_pipeline(tmp_path: Path) -> Path:
     return tmp_path / pipeline.NULL_FILES[0]
 
 
-def test_ratio_is_of_medians() -> None:
+def test_a_ratio_is_that_of_medians() -> None:
     ours = [sample(50, 1.0), sample(10, 3.0), sample(40, 9.0)]
     null = [sample(100, 2.0), sample(80, 2.0), sample(90, None)]
     found = ratios(ours, null)
@@ -53,7 +53,7 @@ def test_ratio_is_of_medians() -> None:
     assert found["BBO p50"] is None
 
 
-def test_median_skips_missing_figures() -> None:
+def test_a_median_skips_missing_figures() -> None:
     assert median([None, 3.0, 1.0, 2.0]) == 2.0
     assert median([None]) is None
 
@@ -65,15 +65,17 @@ def test_trials_are_the_promised_ones() -> None:
         for each in every
     }
     kinds = (1, 8, 32, 1_000, 5_000, 20_000, 50_000)
-    wanted = {(kind, many, how) for kind in kinds for many in (1, 10, 100) for how in (True, False)}
-    assert shapes == wanted
-    assert len(every) == len(wanted)
+    expected = {
+        (kind, many, how) for kind in kinds for many in (1, 10, 100) for how in (True, False)
+    }
+    assert shapes == expected
+    assert len(every) == len(expected)
     quick = {each.name for each in pipeline.trials(quick=True)}
     assert quick < {each.name for each in every}
     assert {aim.trial.name for aim in pipeline.AIMS} < quick
 
 
-def test_both_take_turns_and_the_other_begins(
+def test_both_take_turns_and_begin_in_turn(
     turns: list[tuple[str, str]], null_pipeline: Path
 ) -> None:
     trial = Trial(TINY, durable=True)
@@ -115,7 +117,7 @@ def test_an_unknown_load_is_refused(turns: list[tuple[str, str]]) -> None:
     assert not turns
 
 
-def test_a_real_run_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_real_run_of_ours_is_measured_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
     report = pipeline.run(None, [Trial(TINY, durable=False)])
     (case,) = report.cases
     (found,) = case.ours

@@ -31,5 +31,5 @@ def test_the_matcher_of_the_catch_up_has_the_instrument_of_its_journal(tmp_path:
     (printed,) = load_instruments(path)
     limits = ("max_price_ticks", "max_quantity_lots", "maker_fee_rate", "taker_fee_rate",
               "min_quantity_lots", "min_notional")  # fmt: skip
-    wanted = workload.INSTRUMENT
-    assert replace(printed, **{name: getattr(wanted, name) for name in limits}) == wanted
+    expected = workload.INSTRUMENT
+    assert replace(printed, **{name: getattr(expected, name) for name in limits}) == expected

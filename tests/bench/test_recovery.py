@@ -1,4 +1,5 @@
-"""The recovery bench starts from its own files: every command, every open order, once."""
+"""The recovery bench starts from its own files, which hold every command and every open order
+once."""
 
 from pathlib import Path
 

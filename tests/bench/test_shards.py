@@ -13,7 +13,7 @@ from bench.load import LoadPlan
 
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The runs requested, in order; figures stand in for them."""
+    """The requested runs in their order. Fixed figures replace the measurements."""
     counts: list[int] = []
 
     def turn(load: LoadPlan, count: int, sync: Sync) -> shards.ShardsRun:

@@ -17,7 +17,7 @@ from bench.websocket_messages import BooksSeen, checksum
 from crossbook.gateway.web.channel import text_frame
 
 
-def test_a_small_crowd_gets_every_book_right(tmp_path: Path) -> None:
+def test_a_small_crowd_receives_every_book_right(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     options = f"--quick --clients 50 --rate 500 --seconds 0.6 --json {path}"
     done = CliRunner().invoke(app, ["websocket", *options.split()])

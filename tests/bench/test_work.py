@@ -1,4 +1,5 @@
-"""The engine does no more for a message than accepted, and more of anything is reported."""
+"""The work of the engine for a message does not exceed the accepted figures; any growth is
+reported."""
 
 import json
 import warnings
@@ -32,8 +33,8 @@ def accepted() -> Work:
 
 
 def apart(counted: Callable[[], T]) -> T:
-    """The result of a process of its own: what other tests leave in the interpreter changes a
-    count."""
+    """The result of `counted` in a process of its own. Counts depend on the objects that other
+    tests left in an interpreter."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(counted).result()
 
@@ -60,7 +61,7 @@ def test_the_engine_does_no_more_than_accepted(now: Work, accepted: Work) -> Non
         warnings.warn(f"less work than accepted, {less}: {work.REMEDY}", stacklevel=1)
 
 
-def test_instructions_do_not_grow_and_work_inside_c_code_is_seen(accepted: Work) -> None:
+def test_instructions_do_not_grow_and_work_inside_c_code_is_counted(accepted: Work) -> None:
     if reason := instructions.absence():
         pytest.skip(f"instructions are not counted: {reason}")
     if not accepted.instructions:
@@ -82,7 +83,7 @@ def test_instructions_do_not_grow_and_work_inside_c_code_is_seen(accepted: Work)
     ],
     ids=["a lookup", "a call", "an object kept"],
 )  # fmt: skip
-def test_one_more_thing_to_do_is_seen(now: Work, statement: str, grows: set[str]) -> None:
+def test_one_more_step_is_reported(now: Work, statement: str, grows: set[str]) -> None:
     plain = count(FLOWS["plain"](), slower(statement))
     lines = work.grown(Work({"plain": plain}), now)
     named = {line.split()[1] for line in lines if line.startswith("plain: ")}

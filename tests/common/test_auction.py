@@ -1,4 +1,4 @@
-"""The price of an uncross against the obvious search for it."""
+"""The price of an uncross equals that of a plain search over all prices."""
 
 import random
 

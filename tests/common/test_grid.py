@@ -41,7 +41,7 @@ def test_a_price_is_exact_or_refused(price: Decimal) -> None:
 
 
 @given(st.text(max_size=8))
-def test_no_text_but_plain_decimals_is_taken(text: str) -> None:
+def test_only_plain_decimals_are_accepted(text: str) -> None:
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         with pytest.raises(DecimalError):
             parse_decimal(text, 8)

@@ -13,10 +13,10 @@ BAD_NAMES = (
     "BTC/USD", "-BTC", "_BTC", "600519", "1-2", "", "btc", "B C", "B.C", "B|C", "B\u00c4", "B\n",
     "B%2FC", "B" * 21,
 )  # fmt: skip
-"""Names that a topic, a path, a URL or the command line would not bear."""
+"""Names that a topic, a path, a URL or the command line cannot carry."""
 
 
-def test_a_grid_is_made_once_and_stays_at_home() -> None:
+def test_a_grid_is_made_once_and_is_neither_compared_nor_encoded() -> None:
     instrument = example()
     assert instrument.grid is instrument.grid
     assert (instrument, msgspec.msgpack.encode(instrument)) == (
@@ -33,12 +33,12 @@ def test_units_of_money_are_whole() -> None:
 
 @pytest.mark.parametrize("field", ["symbol", "base", "quote"])
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_a_name_that_would_not_work_everywhere_is_a_fault(name: str, field: str) -> None:
+def test_a_name_that_some_interface_cannot_carry_is_a_fault(name: str, field: str) -> None:
     assert name_fault(replace(example(), **{field: name})) == field
 
 
 @pytest.mark.parametrize("name", ["BTC-USDT", "1INCH_USDT", "A", "600519-CNY", "X-", "B" * 20])
-def test_a_name_that_works_everywhere_is_admitted(name: str) -> None:
+def test_a_name_that_every_interface_can_carry_is_admitted(name: str) -> None:
     assert not name_fault(replace(example(), symbol=name))
 
 

@@ -1,4 +1,5 @@
-"""API keys: limits of their fields, when they may be used, and what they never show."""
+"""API keys: limits of their fields, the times at which they may be used, and the secrets that they
+never show."""
 
 import msgspec
 import pytest
@@ -20,7 +21,13 @@ from crossbook.common.keys import (
 from crossbook.common.times import parse_time
 
 SECRET = b"0123456789abcdef" * 4
-KEY = Key("alice-1", KeyScheme.HMAC_SHA256, SECRET, Scope.READ | Scope.TRADE, 7)
+KEY = Key(
+    key_id="alice-1",
+    scheme=KeyScheme.HMAC_SHA256,
+    material=SECRET,
+    scopes=Scope.READ | Scope.TRADE,
+    account=7,
+)
 CURVE = Key("desk", KeyScheme.CURVE, b"2" * 32, Scope.TRADE, 8)
 
 

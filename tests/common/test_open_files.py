@@ -31,12 +31,12 @@ def test_the_limit_is_raised_and_logged(
 ) -> None:
     limits = (soft, hard)
 
-    def set_limit(_: int, wanted: tuple[int, int]) -> None:
+    def set_limit(_: int, requested: tuple[int, int]) -> None:
         nonlocal limits
-        assert wanted[1] == hard
-        if most != NONE and (wanted[0] == NONE or wanted[0] > most):
+        assert requested[1] == hard
+        if most != NONE and (requested[0] == NONE or requested[0] > most):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        limits = wanted
+        limits = requested
 
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
     monkeypatch.setattr(resource, "setrlimit", set_limit)
@@ -45,8 +45,8 @@ def test_the_limit_is_raised_and_logged(
 
 
 @pytest.mark.parametrize(
-    ("limit", "wanted", "expected"),
+    ("limit", "needed", "expected"),
     [(9, 10, True), (10, 10, False), (11, 10, False), (NONE, 10, False)],
 )
-def test_a_limit_below_the_need_counts_as_few(limit: int, wanted: int, expected: bool) -> None:
-    assert few(limit, wanted) is expected
+def test_a_limit_below_the_need_counts_as_few(limit: int, needed: int, expected: bool) -> None:
+    assert few(limit, needed) is expected

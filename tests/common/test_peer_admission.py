@@ -1,4 +1,4 @@
-"""Which peers a socket with keys admits."""
+"""The peers that a socket with keys admits."""
 
 import pytest
 from msgspec.structs import replace
@@ -16,7 +16,13 @@ from crossbook.common.peer_admission import (
 )
 
 INTERNAL, ALICE, BEFORE = b"i" * 32, b"a" * 32, b"b" * 32
-KEY = Key("alice", KeyScheme.CURVE, ALICE, Scope.READ | Scope.TRADE, 7)
+KEY = Key(
+    key_id="alice",
+    scheme=KeyScheme.CURVE,
+    material=ALICE,
+    scopes=Scope.READ | Scope.TRADE,
+    account=7,
+)
 NOW = 1_000
 
 

@@ -26,7 +26,7 @@ def spelled_out(source: str) -> Iterator[str]:
 
 
 def named(path: Path) -> set[str]:
-    """Modules of ours that a file of ours starts by a name in its text."""
+    """The modules of the project that a file of it starts by a name in its text."""
     source = path.read_text()
     found = set(WORDS.findall(source))
     if path.suffix == ".py":

@@ -1,4 +1,4 @@
-"""The instruments that lose too much to the rounding of a fee, by exact fractions."""
+"""Instruments on which the rounding of a fee takes too much of a fill, by exact fractions."""
 
 from fractions import Fraction
 from math import ceil

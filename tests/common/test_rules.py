@@ -107,6 +107,6 @@ def test_rules_that_cannot_hold_are_refused(
         load_rules(written(tmp_path, opening, limits), False)
 
 
-def test_the_largest_opening_balance_is_taken(tmp_path: Path) -> None:
+def test_the_largest_opening_balance_is_accepted(tmp_path: Path) -> None:
     largest = f'BTC = "{BALANCE_MAX // 10**8}.{BALANCE_MAX % 10**8:08d}"'
     assert load_rules(written(tmp_path, largest), True).opening == (("BTC", BALANCE_MAX),)

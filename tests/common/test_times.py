@@ -1,4 +1,4 @@
-"""Durations and points in time: what is accepted, its nanoseconds, and what is refused."""
+"""Durations and points in time: the accepted forms with their nanoseconds, and the refused ones."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -39,7 +39,7 @@ def test_a_duration_is_the_sum_of_its_parts(text: str, nanoseconds: int) -> None
 
 
 @pytest.mark.parametrize("text", ["", "1", "d", "1 d", "-1d", "1.5h", "1D", "1d ", "1y", "1d2"])
-def test_other_text_is_no_duration_and_the_error_names_it(text: str) -> None:
+def test_other_text_is_no_duration_and_the_error_has_it(text: str) -> None:
     with pytest.raises(ValueError, match="is no duration; give whole numbers with a unit") as error:
         parse_duration(text)
     assert repr(text) in str(error.value)
@@ -69,7 +69,7 @@ def test_a_datetime_keeps_its_zone() -> None:
     assert time_ns_of(datetime(2030, 1, 2, tzinfo=UTC)) == time_ns_of(datetime(2030, 1, 2))
 
 
-def test_a_time_that_is_none_or_out_of_range_is_refused_by_its_text() -> None:
+def test_an_invalid_or_out_of_range_time_is_refused_with_its_text() -> None:
     with pytest.raises(ValueError, match="'tomorrow' is no time; give ISO 8601"):
         parse_time("tomorrow")
     for text in ("1999-12-31T23:59:59Z", "2200-01-01T00:00:00Z"):

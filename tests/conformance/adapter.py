@@ -3,10 +3,10 @@
 Run by the suite as `python -m tests.conformance.adapter`. Every event becomes commands of our
 engine, and every answer is read from our events and our book; nothing is matched here.
 
-One account enters all orders, named "<instrument>.<source id>.<life>", so that the engine itself
-judges which ids are active, taken or dead. The suite lets an id live again once its order ended,
-where we would take the same words for a retry of the first order: hence the life. With self-trade
-prevention each owner has an account; an id that is taken is judged under the account that has it.
+One account enters all orders under the name "<instrument>.<source id>.<life>", so that the engine
+itself judges which ids are active, taken or ended. The suite accepts an id again once its order has
+ended, where our engine would see a retry of the first order: hence the life. With self-trade
+prevention each owner has an account; an id in use is judged under the account that uses it.
 
 Where the suite's rules are not ours, the translation is:
 
@@ -78,11 +78,11 @@ _POLICIES: Final = {
 
 
 class RefusedError(Exception):
-    """The suite's rules refuse the event; the text is its reason code."""
+    """A refusal of the event by the suite's rules; the text is its reason code."""
 
 
 class Adapter:
-    """One engine, and the suite's symbols, ids and owners of its orders."""
+    """One engine, with the suite's symbols, ids and owners of its orders."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         algorithm = config.get("matching_algorithm", "fifo")
@@ -165,7 +165,7 @@ class Adapter:
             )  # fmt: skip
         found, _ = self._engine.open_orders(account, instrument, client_order_id=name)
         if not found:
-            # The engine reports it itself; the request about the dead order does not matter.
+            # The engine reports the end itself; the answer about the ended order does not matter.
             return self._send(
                 op,
                 AmendOrder(
@@ -209,7 +209,16 @@ class Adapter:
         if not 0 < lots <= order.remaining_lots:
             raise RefusedError("INVALID_ORDER")
         if lots == order.remaining_lots:
-            return self._send("reduce", CancelOrder(0, 0, account, instrument, order.order_id))
+            return self._send(
+                "reduce",
+                CancelOrder(
+                    gateway=0,
+                    request_seq=0,
+                    account=account,
+                    instrument=instrument,
+                    order_id=order.order_id,
+                ),
+            )
         total = order.quantity_lots - lots
         return self._send(
             "reduce",
@@ -236,7 +245,16 @@ class Adapter:
                 ),
             )  # fmt: skip
         source_id, owner = self._labels[order.order_id]
-        self._send("replace", CancelOrder(0, 0, account, instrument, order.order_id))
+        self._send(
+            "replace",
+            CancelOrder(
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=instrument,
+                order_id=order.order_id,
+            ),
+        )
         again = NewOrder(
             gateway=0, request_seq=0, account=account, instrument=instrument, side=order.side,
             order_type=OrderType.LIMIT, time_in_force=TimeInForce.GTC, price_ticks=price,

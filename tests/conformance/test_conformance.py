@@ -34,7 +34,7 @@ def test_every_profile_of_the_suite_is_run() -> None:
     "profile",
     [pytest.param(each, marks=[pytest.mark.slow] * (each in SLOW)) for each in PROFILES],
 )
-def test_engine_qualifies_without_a_difference(profile: str, tmp_path: Path) -> None:
+def test_the_engine_qualifies_without_a_difference(profile: str, tmp_path: Path) -> None:
     result = _tracebook(
         "qualify", "--profile", profile, "--output-dir", str(tmp_path / "evidence"),
         "--traces", "12", "--events-per-trace", "200", "--timeout", "60",
@@ -85,9 +85,7 @@ def test_an_engine_that_breaks_time_priority_does_not_qualify() -> None:
 
 
 @pytest.mark.parametrize("case_name", sorted(NOT_APPLICABLE))
-def test_an_option_that_does_not_apply_is_refused_and_not_faked(
-    case_name: str, tmp_path: Path
-) -> None:
+def test_an_option_that_does_not_apply_is_refused(case_name: str, tmp_path: Path) -> None:
     suite = copy_bundled_conformance_suite(tmp_path / "v2", suite_version="v2")
     (case,) = (case for case in suite.cases if case.name == case_name)
     factory = ExternalProcessAdapterFactory(COMMAND, cwd=ROOT)

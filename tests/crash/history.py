@@ -1,4 +1,4 @@
-"""Checks the messages of clients and of the public feed against the true history.
+"""Checks of the messages of clients and of the public feed against the true history.
 
 Pure: records and events in, one line per broken promise out.
 """
@@ -36,7 +36,7 @@ _KIND_OF: dict[type, ExecutionKind] = {
     OrderAmended: ExecutionKind.AMENDED,
 }
 FAULTS_MAX = 20
-"""Most faults reported: one cause often gives thousands."""
+"""Most faults reported, because one cause often gives thousands."""
 
 
 class ClientRecord(Struct, frozen=True, gc=False):
@@ -114,7 +114,7 @@ class _Seen:
                 yield session, request, self.answers.get(number)
 
     def cut_catch_ups(self) -> Iterable[tuple[int, int, int]]:
-        """Every stretch that was, or may have been, sent again: session, from, to."""
+        """Every range that was, or may have been, sent again: session, first and last number."""
         yield from self.catch_ups
         for number, (session, request) in self.requests.items():
             answer = self.answers.get(number)
@@ -127,8 +127,8 @@ def faults(
 ) -> list[str]:
     """One line for each broken promise; empty when all were kept.
 
-    Call it when all is quiet: every command has its answer or lost its session, and every client
-    has caught up.
+    Call it when nothing is on its way: every command has its answer or lost its session, and every
+    client has caught up.
     """
     seen = [_Seen(client) for client in clients]
     found = list(truth.faults)
@@ -210,7 +210,8 @@ def _body_faults(event: Any, request: entry.New) -> Iterable[str]:
 
 
 def _report_faults(seen: _Seen, truth: Truth) -> list[str]:
-    """No report untrue, doubled, or lost. An `Ack` is the report of what it acknowledges."""
+    """Reports that are untrue, repeated or missing. An `Ack` is the report of what it
+    acknowledges."""
     found: list[str] = []
     due = truth.reports.get(seen.history.account, {})
     times: Counter[Key] = Counter()

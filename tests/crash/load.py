@@ -25,8 +25,8 @@ from tests.system.exchange import Exchange, select_nothing
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
 MIDDLE_TICKS = 100_000
 ACCOUNTS = (1, 1, 2)
-"""The account of each client: one account has two sessions, which receive each other's
-reports."""
+"""The account of each client. One account has two sessions, which receive the reports of each
+other."""
 
 READY_SECONDS = 15.0
 OUTSTANDING_MAX = 64
@@ -40,7 +40,7 @@ _GTC, _IOC, _FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.F
 class LoadClient:
     """A client of one account, with one session after the other.
 
-    With `quiet` it begins no new command. It is `settled` once every command is answered and every
+    With `quiet` it sends no new command. It is `settled` once every command is answered and every
     report received.
     """
 
@@ -81,7 +81,7 @@ class LoadClient:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is unanswered and nothing was missed."""
+        """Whether every command is answered and every report received."""
         return bool(self._token) and not (self._pending or self._again or self._behind)
 
     def close(self) -> None:
@@ -163,7 +163,8 @@ class LoadClient:
                 self._apply(reply, now_ns)
 
     def _welcomed(self, welcome: entry.Welcome) -> None:
-        """A session begins, or continues with a hole: unanswered requests may never be answered."""
+        """Begin a session, or continue with a hole: requests without an answer may never get
+        one."""
         self._sessions += 1
         self._token = welcome.token
         self._welcomed_at = self._last_request_seq
@@ -231,7 +232,8 @@ class LoadClient:
             self._again.append((now_ns + BUSY_WAIT_NS, command))
 
     def _random_command(self) -> Command:
-        """A command that is often sound: it may cross, rest, cancel, amend or miss."""
+        """A command that is often sound: it crosses, rests, cancels, amends, or names no open
+        order."""
         chance, kind, seq = self._chance, self._chance.random(), self._next()
         if kind < 0.72 or not self._known:
             return self._random_order(seq)
@@ -364,7 +366,7 @@ class CrashLoad:
         return trades[-1].trade_id if trades else 0
 
     def settled(self) -> bool:
-        """Whether nothing is unanswered and nothing missed."""
+        """Whether all clients are settled and the subscriber misses no trade."""
         return all(client.settled for client in self.clients)
 
     def _receive_public(self) -> None:

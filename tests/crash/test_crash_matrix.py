@@ -1,7 +1,7 @@
-"""Processes die at every named point and at random instants; nothing acknowledged is lost, nothing
-happens twice, and every client catches up.
+"""Processes die at every named point and at random instants: nothing acknowledged is lost, no
+command is applied twice, and every client catches up.
 
-One exchange lives through many deaths, so that later ones meet the remains of earlier ones.
+One exchange lives through many deaths, so that later ones meet the files of earlier ones.
 """
 
 import random
@@ -24,7 +24,7 @@ SEED = 20_251_026
 COMMAND = "python -m pytest tests/crash/test_crash_matrix.py"
 RANDOM_KILLS = 8
 KILLS_A_WORLD = 12
-"""Every check reads the whole history of a world: a new one keeps it short."""
+"""Most deaths in one world: every check reads its whole history, which a new world keeps short."""
 
 SLOW_RUNS = 10
 SLOW_KILLS = 32

@@ -1,4 +1,4 @@
-"""The checker itself: a sound history passes, and each broken promise is found."""
+"""The checker itself: it accepts a sound history, and reports each broken promise."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ BUY, SELL = Side.BUY, Side.SELL
 
 
 class InventedPast(DeskWorld):
-    """A day in the life of two clients, alice (account 1) and bob (account 2)."""
+    """A short history of two clients, alice (account 1) and bob (account 2)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -345,7 +345,7 @@ def print_another_price(past: InventedPast) -> None:
         (print_another_price, "public trade"),
     ],
 )
-def test_a_broken_promise_is_noticed(
+def test_a_broken_promise_is_reported(
     doctor: Callable[[InventedPast], None], complaint: str
 ) -> None:
     past = InventedPast()

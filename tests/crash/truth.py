@@ -1,6 +1,6 @@
 """The true history, from the journal's events, and the reports that each account should receive.
 
-Written from the protocol's page, not from the gateway: the two are compared.
+It is written from the page of the protocol, and not from the gateway, so that the two are compared.
 """
 
 from collections import Counter
@@ -61,7 +61,7 @@ class ReportedExecution(NamedTuple):
 
 
 def report_of(execution: Execution) -> ReportedExecution:
-    """The report that a client received."""
+    """A report as a client received it."""
     return ReportedExecution(
         seq=execution.seq,
         order_id=execution.order_id,
@@ -83,7 +83,7 @@ def report_of(execution: Execution) -> ReportedExecution:
 
 
 class Truth:
-    """The events so far: faults in them, and the messages due to clients and public.
+    """The events so far: their faults, and the messages due to clients and to the public feed.
 
     `answers` has the first event of every command by sequence, `reports` those due to each account,
     `remaining_lots` the open orders, `named` how many commands bore a client order id.

@@ -1,4 +1,4 @@
-"""An exchange under load whose processes die and come back, and the check of the result."""
+"""An exchange under load whose processes die and start again, and the check of the result."""
 
 import random
 import time
@@ -42,18 +42,18 @@ POINTS: Final = (
     ("publisher", "publisher.taken"),
     ("publisher", "publisher.published"),
 )
-"""Every named point at which a process can be made to kill itself, and the process."""
+"""Every process with a named point at which it can be made to kill itself."""
 
 RARE: Final = {point for _, point in POINTS if "snapshot" in point or "segments" in point} | {
     "matcher.recovering"
 }
-"""Points that are not reached many times soon."""
+"""Points that a process does not reach many times within seconds."""
 
 IN_CHILD: Final = "matcher.snapshot_half"
-"""The one point that is reached by a child: the matcher itself survives it."""
+"""The one point in a child process: the matcher itself survives it."""
 
 RUSH: Final = 4_000.0
-"""New commands a second while a death is waited for."""
+"""New commands a second during the wait for a death."""
 
 DEATH_SECONDS = 30.0
 SETTLE_SECONDS = 30.0
@@ -63,7 +63,7 @@ Orders = list[tuple[int, int, int]]
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - names an event
-    """A promise was broken; the text names it, has the command that repeats it, and the logs."""
+    """A broken promise; the text names it, with the command that repeats the run, and the logs."""
 
 
 class CrashWorld:
@@ -217,19 +217,19 @@ class CrashWorld:
                 raise self._failed([f"{instrument.symbol}: the stream gives another book"])
             if instrument.symbol not in SYMBOLS:
                 continue
-            wanted = [
+            expected = [
                 [(order.order_id, order.price_ticks, order.shown_lots) for order in side]
                 for side in (book.bids, book.asks)
             ]
             symbol = instrument.symbol
             self.run_until(
                 f"the publisher's book of {symbol} is the matcher's",
-                lambda: self._published(symbol, books.seq) == wanted,  # noqa: B023
+                lambda: self._published(symbol, books.seq) == expected,  # noqa: B023
                 SETTLE_SECONDS,
             )
             self.run_until(
                 f"the subscriber's book of {symbol} is the matcher's",
-                lambda: self._followed(symbol) == wanted,  # noqa: B023
+                lambda: self._followed(symbol) == expected,  # noqa: B023
                 SETTLE_SECONDS,
             )
 
@@ -258,7 +258,7 @@ def die_at(world: CrashWorld, name: str, point: str, count: int = 1) -> None:
     """Let a process kill itself when it reaches a point for the `count`-th time under load, start
     it again, and let the load go on.
 
-    It is killed once before, to be started armed.
+    The process is killed once before, because only a start arms a point.
     """
     world.run(0.1)
     world.kill(name)

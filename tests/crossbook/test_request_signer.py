@@ -1,4 +1,4 @@
-"""Signed requests of the client library: a gateway accepts them, whatever the scheme."""
+"""A gateway accepts the signed requests of the client library, in every scheme."""
 
 import os
 import time
@@ -41,12 +41,13 @@ def keys() -> list[tuple[Key, str]]:
         (KeyScheme.RSA, der, pem(long)),
     ]
     return [
-        (Key("k", scheme, public, Scope.READ, 7), secret) for scheme, public, secret in materials
+        (Key(key_id="k", scheme=scheme, material=public, scopes=Scope.READ, account=7), secret)
+        for scheme, public, secret in materials
     ]
 
 
 @pytest.mark.parametrize("window_ms", [None, 100, 60_000])
-def test_a_gateway_accepts_what_is_signed_here(window_ms: int | None) -> None:
+def test_a_gateway_accepts_the_signed_requests(window_ms: int | None) -> None:
     for key, secret in keys():
         table = KeyTable()
         table.put(key)
@@ -54,7 +55,9 @@ def test_a_gateway_accepts_what_is_signed_here(window_ms: int | None) -> None:
         signer = RequestSigner("k", secret, window_ms)
         target, body = "/api/v1/orders?limit=5", b'{"a":1}'
         headers = signer.headers("POST", target, body)
-        asked = Asked("POST", target.encode(), (), "127.0.0.1", None)
+        request = Asked(
+            method="POST", target=target.encode(), headers=(), peer="127.0.0.1", account=None
+        )
         signed = Signed(
             headers["CROSSBOOK-KEY"],
             headers["CROSSBOOK-TIMESTAMP"],
@@ -62,9 +65,11 @@ def test_a_gateway_accepts_what_is_signed_here(window_ms: int | None) -> None:
             headers.get("CROSSBOOK-RECV-WINDOW", ""),
         )
         assert signed.recv_window == ("" if window_ms is None else str(window_ms))
-        assert access.check(asked, signed, Scope.READ, body) is key
-        asked = Asked("GET", b"/ws/orders", (), "127.0.0.1", None)
-        assert access.check(asked, Signed(**signer.sign_in()), Scope.READ, b"") is key
+        assert access.check(request, signed, Scope.READ, body) is key
+        request = Asked(
+            method="GET", target=b"/ws/orders", headers=(), peer="127.0.0.1", account=None
+        )
+        assert access.check(request, Signed(**signer.sign_in()), Scope.READ, b"") is key
 
 
 def test_no_two_requests_have_the_same_timestamp() -> None:

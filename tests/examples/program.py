@@ -15,7 +15,8 @@ FINISH_S = 60.0
 
 
 class Program:
-    """Running inside `with`; its settings are those of the exchange, from the environment."""
+    """A program that runs inside `with`. Its settings are those of the exchange, in the
+    environment."""
 
     def __init__(self, exchange: Exchange, name: str, *arguments: str) -> None:
         self._process = subprocess.Popen(
@@ -38,7 +39,7 @@ class Program:
         self._process.communicate()
 
     def finish(self, number: signal.Signals | None = None, status: int = 0) -> str:
-        """Wait for its end, after a signal if one is given; what it printed."""
+        """Wait for the end of the program, after a signal if one is given; return its output."""
         if number is not None:
             self._process.send_signal(number)
         printed, errors = self._process.communicate(timeout=FINISH_S)
@@ -46,15 +47,15 @@ class Program:
         return printed
 
     def line(self) -> str:
-        """The next line that it prints."""
+        """The next line of its output."""
         assert self._process.stdout is not None
         return self._process.stdout.readline()
 
     def runs(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the program is running."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End it at once, without a chance to cancel anything."""
+        """Kill the program, which then cancels nothing."""
         self._process.kill()
         self._process.wait(FINISH_S)

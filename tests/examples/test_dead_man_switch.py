@@ -1,4 +1,4 @@
-"""Orders of a bot that is gone are canceled: by the switch, and without it by the exchange."""
+"""The orders of a bot that is gone are canceled by the switch, and without it by the exchange."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is true of every example: it is listed, tested, and imports public names only."""
+"""Every example is listed, tested, and imports public names only."""
 
 import ast
 from pathlib import Path
@@ -28,6 +28,6 @@ def test_an_example_is_listed_and_tested_and_uses_public_names(path: Path) -> No
     assert not {name for name in imported if name.startswith("crossbook")} - PUBLIC
 
 
-def test_there_are_examples() -> None:
+def test_the_folder_of_examples_is_not_empty() -> None:
     names = {path.stem for path in PROGRAMS}
     assert {"market_maker", "taker", "parquet_recorder", "dead_man_switch"} <= names

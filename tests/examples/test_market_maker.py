@@ -1,4 +1,4 @@
-"""The market maker quotes both sides, follows the others, and leaves nothing."""
+"""The market maker quotes both sides, follows other orders, and leaves none of its own."""
 
 import signal
 
@@ -13,7 +13,7 @@ def prices(exchange: Exchange) -> list[tuple[str, str]]:
     return sorted((each.side, str(each.price)) for each in exchange.open_orders(ACCOUNT))
 
 
-def test_it_quotes_around_the_middle_follows_it_and_cancels_when_interrupted(
+def test_the_maker_quotes_around_the_middle_and_cancels_when_interrupted(
     exchange: Exchange,
 ) -> None:
     exchange.book("BTC-USDT", bids=[("49900.00", "1")], asks=[("50100.00", "1")])
@@ -29,14 +29,14 @@ def test_it_quotes_around_the_middle_follows_it_and_cancels_when_interrupted(
     assert "2 canceled" in printed
 
 
-def test_it_ends_by_itself(exchange: Exchange) -> None:
+def test_the_maker_ends_after_its_time(exchange: Exchange) -> None:
     exchange.book("BTC-USDT", bids=[("49900.00", "1")], asks=[("50100.00", "1")])
     with Program(exchange, "market_maker", *ARGUMENTS, "--seconds", "0.5") as program:
         assert program.finish().endswith(" canceled\n")
     assert exchange.open_orders(ACCOUNT) == []
 
 
-def test_it_quotes_lower_after_it_bought_and_ends_with_an_interrupt(exchange: Exchange) -> None:
+def test_after_a_purchase_the_maker_quotes_lower_until_an_interrupt(exchange: Exchange) -> None:
     exchange.book("BTC-USDT", bids=[("49900.00", "1")], asks=[("50100.00", "1")])
     with Program(exchange, "market_maker", *ARGUMENTS) as program:
         exchange.wait_for_open_orders(ACCOUNT, 2)
@@ -49,7 +49,7 @@ def test_it_quotes_lower_after_it_bought_and_ends_with_an_interrupt(exchange: Ex
     assert "position 0.01" in printed
 
 
-def test_when_it_is_killed_the_exchange_cancels_its_orders(exchange: Exchange) -> None:
+def test_the_exchange_cancels_the_orders_of_a_killed_maker(exchange: Exchange) -> None:
     exchange.book("BTC-USDT", bids=[("49900.00", "1")], asks=[("50100.00", "1")])
     with Program(exchange, "market_maker", *ARGUMENTS) as program:
         exchange.wait_for_open_orders(ACCOUNT, 2)

@@ -1,4 +1,4 @@
-"""The recorder's file has every trade, exactly."""
+"""The file of the recorder has every trade, exactly."""
 
 import signal
 from decimal import Decimal
@@ -22,7 +22,9 @@ def trade(exchange: Exchange, count: int) -> None:
         taker.submit("BTC-USDT", "buy", "0.01", "60000.00", time_in_force="ioc")
 
 
-def test_it_records_trades_until_it_has_enough(exchange: Exchange, tmp_path: Path) -> None:
+def test_the_recorder_ends_once_it_has_the_requested_trades(
+    exchange: Exchange, tmp_path: Path
+) -> None:
     path = tmp_path / "trades.parquet"
     arguments = (str(path), "--symbols", "BTC-USDT", "--trades", "5", "--seconds", "60")
     with Program(exchange, "parquet_recorder", *arguments) as program:
@@ -44,7 +46,9 @@ def test_it_records_trades_until_it_has_enough(exchange: Exchange, tmp_path: Pat
     assert ids == list(range(ids[0], ids[0] + 5))
 
 
-def test_its_file_is_complete_after_an_interrupt(exchange: Exchange, tmp_path: Path) -> None:
+def test_the_file_of_the_recorder_is_complete_after_an_interrupt(
+    exchange: Exchange, tmp_path: Path
+) -> None:
     path = tmp_path / "trades.parquet"
     with Program(exchange, "parquet_recorder", str(path)) as program:
         assert program.line() == f"recording to {path}\n"

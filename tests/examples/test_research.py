@@ -12,7 +12,7 @@ SECONDS = 180
 
 
 def notebook_of() -> Any:
-    """The notebook as it is kept."""
+    """The notebook in the repository."""
     return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
 
 

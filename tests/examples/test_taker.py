@@ -1,4 +1,4 @@
-"""The taker pays the limit or less, in slices, and leaves nothing."""
+"""The taker pays the limit or less, in slices, and leaves no order."""
 
 import signal
 
@@ -9,7 +9,7 @@ ACCOUNT = 7
 BUY = ("buy", "0.3", "50010.00", "--account", str(ACCOUNT), "--slice", "0.2")
 
 
-def test_it_buys_in_slices_until_the_quantity_is_done(exchange: Exchange) -> None:
+def test_the_taker_buys_in_slices_until_the_quantity_is_done(exchange: Exchange) -> None:
     exchange.book("BTC-USDT", asks=[("50000.00", "0.1"), ("50010.00", "1"), ("50020.00", "1")])
     with Program(exchange, "taker", *BUY) as program:
         printed = program.finish()
@@ -23,7 +23,7 @@ def test_it_buys_in_slices_until_the_quantity_is_done(exchange: Exchange) -> Non
     assert "buy 0.30000 of 0.3 BTC-USDT" in printed
 
 
-def test_it_waits_for_its_price_and_ends_with_what_is_left_to_do(exchange: Exchange) -> None:
+def test_the_taker_waits_for_its_price_and_ends_with_a_rest(exchange: Exchange) -> None:
     exchange.book("BTC-USDT", bids=[("49000.00", "1")], asks=[("50020.00", "1")])
     with Program(exchange, "taker", *BUY, "--seconds", "4") as program:
         exchange.book("BTC-USDT", bids=[("49000.00", "1")], asks=[("50005.00", "0.25")])
@@ -33,7 +33,7 @@ def test_it_waits_for_its_price_and_ends_with_what_is_left_to_do(exchange: Excha
     assert exchange.open_orders(ACCOUNT) == []
 
 
-def test_it_ends_with_an_interrupt_and_sells_too(exchange: Exchange) -> None:
+def test_the_taker_sells_too_and_ends_with_an_interrupt(exchange: Exchange) -> None:
     exchange.book("BTC-USDT", bids=[("49000.00", "0.1")])
     sell = ("sell", "1", "49000.00", "--account", str(ACCOUNT))
     with Program(exchange, "taker", *sell) as program:

@@ -1,4 +1,4 @@
-"""Bytes a client may never send, from a seed: the same seed gives the same bytes."""
+"""Bytes that no client may send, from a seed: the same seed gives the same bytes."""
 
 import random
 from collections.abc import Callable, Sequence

@@ -1,4 +1,5 @@
-"""Every decoder, fed bytes from a seed: it returns a message or raises for bytes that are none."""
+"""Every decoder returns a message for bytes from a seed, or raises for bytes that are no
+message."""
 
 import contextlib
 import random

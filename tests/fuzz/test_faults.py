@@ -1,4 +1,4 @@
-"""Rules of any shape: each is in force, or refused with a field; nothing else happens."""
+"""A rule of any shape is in force, or refused with a field; nothing else happens."""
 
 from typing import Any
 
@@ -52,8 +52,28 @@ def test_a_document_is_a_rule_or_refused_with_a_text(document: dict[str, Any]) -
         table.add(rule)
         for _ in range(3):
             for family, facts in (
-                (RequestFault, RequestFacts("rest", 1, "/api/v1/orders", "POST", "BTC-USDT")),
-                (AnswerFault, RequestFacts("zeromq", 1, "", "submit", "BTC-USDT", "a", 5)),
+                (
+                    RequestFault,
+                    RequestFacts(
+                        interface="rest",
+                        account=1,
+                        path="/api/v1/orders",
+                        method="POST",
+                        symbol="BTC-USDT",
+                    ),
+                ),
+                (
+                    AnswerFault,
+                    RequestFacts(
+                        interface="zeromq",
+                        account=1,
+                        path="",
+                        method="submit",
+                        symbol="BTC-USDT",
+                        client_order_id="a",
+                        session=5,
+                    ),
+                ),
                 (ExecutionFault, ExecutionFacts("websocket", 1, "BTC-USDT")),
             ):
                 for due in table.due(family, facts):

@@ -33,7 +33,7 @@ HONEST_SECONDS_MAX = 5.0
 
 
 TRADES_MIN = 5
-"""Fewest trades the honest must have made while others attack."""
+"""Fewest trades of the honest clients during an attack."""
 
 
 class HonestTraders:
@@ -64,7 +64,7 @@ class HonestTraders:
         self._thread.join(30)
 
     def check(self) -> None:
-        """Assert that both traded fast enough and without a failure."""
+        """Assert that the two accounts traded fast enough and without a failure."""
         if self.failure is not None:
             raise AssertionError("honest traders were harmed") from self.failure
         assert self.trades >= TRADES_MIN, f"only {self.trades} trades"
@@ -189,7 +189,7 @@ def test_hostile_frames_are_answered_and_harm_no_other(attacked: Exchange) -> No
     check_unharmed(attacked)
 
 
-def test_frames_without_token_or_of_many_parts_are_answered(attacked: Exchange) -> None:
+def test_frames_without_a_token_or_of_many_parts_are_answered(attacked: Exchange) -> None:
     with RawSession(attacked.orders, ATTACKER) as session:
         good = session.token.to_bytes(8, "big") + codec.encode(entry.Ping(5))
         for frames in ([b""], [b"\x00"], [b"\x00" * 8], [good, b""], [good, good], [b"", good],
@@ -243,7 +243,7 @@ def test_zmtp_shaped_garbage_harms_no_port(attacked: Exchange) -> None:
     check_unharmed(attacked)
 
 
-def test_a_forged_identity_gets_its_own_answers_only(attacked: Exchange) -> None:
+def test_a_forged_identity_receives_its_own_answers_only(attacked: Exchange) -> None:
     # ZeroMQ names peers itself with a leading zero byte, and lets a hostile peer do the same.
     port = port_of(attacked.orders)
     greeting = zmtp.GREETING + zmtp.ready(b"DEALER", b"\x00abcd")

@@ -1,4 +1,4 @@
-"""ZMTP as a hostile peer would write it, straight onto a TCP connection."""
+"""ZMTP as a hostile peer writes it, straight onto a TCP connection."""
 
 import contextlib
 import random
@@ -28,8 +28,8 @@ def ready(socket_type: bytes, identity: bytes) -> bytes:
 
 
 def garbage(chance: random.Random) -> Iterator[tuple[bytes, bytes]]:
-    """Bytes of unknown peers at an open port, each item one whole connection. The second part is
-    sent after the handshake of the server, if there is one."""
+    """Bytes of unknown peers at an open port; each item is one whole connection. The second part is
+    sent after the handshake of the server, if it makes one."""
     for before in _broken_handshakes(chance):
         yield before, b""
     for kind in (b"DEALER", b"REQ", b"PUSH", b"SUB", b"XSUB", b"ROUTER", b"NONSENSE", b""):

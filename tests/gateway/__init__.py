@@ -1,1 +1,1 @@
-"""Tests of the gateway's pure parts."""
+"""Tests of the gateway, module by module."""

@@ -1,4 +1,4 @@
-"""The API behind a real HTTP server on loopback, spoken to in raw bytes.
+"""The API behind a real HTTP server on loopback, for clients that send raw bytes.
 
 async with HttpWorld() as world:
     answers = await world.send(request("POST", "/api/v1/orders", body))
@@ -39,7 +39,7 @@ class HttpAnswer(NamedTuple):
 
 
 class HttpWorld(RestWorld):
-    """The world of the API, and its server while it is entered."""
+    """The world of the API, with its server inside `async with`."""
 
     def __init__(
         self,

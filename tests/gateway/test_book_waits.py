@@ -1,4 +1,4 @@
-"""Waiting for public market data to come to a number."""
+"""Waits until public market data has reached a number."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The gateway's side of the market-data feed, over real sockets to a publisher in the test."""
+"""The gateway's copy of the market data, over real sockets to a publisher in the test."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -76,7 +76,7 @@ class FeedWorld:
 
 @asynccontextmanager
 async def feed_world() -> AsyncIterator[FeedWorld]:
-    """The feed and its publisher, whose sockets are closed in the end."""
+    """The feed and its publisher, whose sockets are closed at the end."""
     with zmq.Context() as context:
         world = FeedWorld(context)
         try:
@@ -128,7 +128,7 @@ def test_a_question_that_is_not_accepted_is_sent_again() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 2_000])
-def test_sockets_alone_drive_it_between_two_ticks(
+def test_between_two_ticks_ready_sockets_alone_drive_the_feed(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
@@ -175,7 +175,7 @@ def test_a_tick_is_delivered_and_ends_the_waits_that_no_change_ends(
 
 
 @pytest.mark.parametrize("most", [1, 2, 2_000])
-def test_all_that_waits_is_applied_however_little_is_taken_at_a_time(
+def test_all_waiting_messages_are_applied_however_few_are_received_at_a_time(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
@@ -234,7 +234,7 @@ def test_updates_that_wait_when_the_feed_stops_are_left_alone(
     run(main())
 
 
-def test_between_two_ticks_it_looks_at_nothing_while_nothing_comes(
+def test_between_two_ticks_the_feed_does_nothing_while_nothing_arrives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def main() -> None:

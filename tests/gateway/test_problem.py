@@ -1,3 +1,5 @@
+"""Problems: their statuses, and the times to wait."""
+
 from crossbook.common.types import RejectReason
 from crossbook.gateway.problem import Problem, refused, throttled
 

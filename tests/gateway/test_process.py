@@ -41,7 +41,9 @@ def trade(context: "zmq.Context[zmq.Socket[bytes]]", address: str) -> None:
         assert any(getattr(answer, "seq", 0) for answer in answers)
 
 
-def test_a_gateway_whose_id_another_takes_over_exits_1_and_logs_why(tmp_path: Path) -> None:
+def test_a_gateway_replaced_by_another_of_its_id_exits_1_and_logs_the_reason(
+    tmp_path: Path,
+) -> None:
     names = ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC")
     settings = {name: f"tcp://127.0.0.1:{free_ports(1)[0]}" for name in names}
     settings["INSTRUMENTS_FILE"] = str(REPOSITORY / "instruments.toml")

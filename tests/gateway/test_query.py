@@ -1,4 +1,4 @@
-"""Query strings: each has one reading, or is refused."""
+"""A query string has one reading, or is refused."""
 
 import pytest
 

@@ -1,1 +1,1 @@
-"""Journals as each format version wrote them, with the state they lead to."""
+"""Journals as each version of the format wrote them, with the state they lead to."""

@@ -34,7 +34,7 @@ def expected_of(directory: Path) -> dict[str, Any]:
 
 
 def copy_of(directory: Path) -> FakeDisk:
-    """The files of a data directory, to be written to without harm."""
+    """A copy of the files of a data directory, which a test may write to."""
     disk = FakeDisk()
     for path in sorted(directory.iterdir()):
         if path.suffix in (SUFFIX, SNAPSHOT_SUFFIX):
@@ -104,7 +104,7 @@ def test_the_current_golden_journals_hold_every_event() -> None:
 
 
 @pytest.mark.parametrize("fault", [MeetsOwnOrdersWhenSpent, RoundsTheMiddleDown])
-def test_the_current_golden_journal_contains_cases_the_first_edition_decided_otherwise(
+def test_the_golden_journal_has_cases_that_the_first_edition_decided_otherwise(
     fault: type[Engine],
 ) -> None:
     golden = copy_of(CURRENT)

@@ -10,10 +10,25 @@ from crossbook.common.peer_admission import EXCHANGE, user_of
 from crossbook.matcher.admin_keys import AdminKeys
 
 NOW = 1_000
-BOSS = Key("boss", KeyScheme.CURVE, b"b" * 32, Scope.ADMIN, 0, ("10.0.0.0/8",))
-ALICE = Key("alice", KeyScheme.CURVE, b"a" * 32, Scope.READ | Scope.TRADE, 7)
-SIGNER = Key("signer", KeyScheme.ED25519, b"s" * 32, Scope.ADMIN, 0)
-ACT = AdminAct(3, SetInstrumentState(0, 0, 0, 1, 2))
+BOSS = Key(
+    key_id="boss",
+    scheme=KeyScheme.CURVE,
+    material=b"b" * 32,
+    scopes=Scope.ADMIN,
+    account=0,
+    addresses=("10.0.0.0/8",),
+)
+ALICE = Key(
+    key_id="alice",
+    scheme=KeyScheme.CURVE,
+    material=b"a" * 32,
+    scopes=Scope.READ | Scope.TRADE,
+    account=7,
+)
+SIGNER = Key(
+    key_id="signer", scheme=KeyScheme.ED25519, material=b"s" * 32, scopes=Scope.ADMIN, account=0
+)
+ACT = AdminAct(3, SetInstrumentState(gateway=0, request_seq=0, account=0, instrument=1, state=2))
 
 
 def admin_keys(*keys: Key) -> AdminKeys:

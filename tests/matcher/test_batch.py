@@ -106,10 +106,40 @@ def test_the_largest_batch_fits_into_a_message() -> None:
     name = "\U0001f600" * MAX_CLIENT_ORDER_ID
     big = MAX_INT
     trade = TradeExecuted(
-        big, big, 65535, big, big, 1, big, big, big, big, big, big, big, big, big, big, name, name
+        seq=big,
+        trade_id=big,
+        instrument=65535,
+        price_ticks=big,
+        quantity_lots=big,
+        aggressor_side=1,
+        maker_order_id=big,
+        taker_order_id=big,
+        maker_account=big,
+        taker_account=big,
+        maker_fee=big,
+        taker_fee=big,
+        maker_filled_lots=big,
+        maker_remaining_lots=big,
+        taker_filled_lots=big,
+        taker_remaining_lots=big,
+        maker_client_order_id=name,
+        taker_client_order_id=name,
     )
-    slice_shown = OrderReplenished(big, big, 65535, big, 1, big, big, big, True, name)
+    slice_shown = OrderReplenished(
+        seq=big,
+        account=big,
+        instrument=65535,
+        order_id=big,
+        side=1,
+        price_ticks=big,
+        shown_lots=big,
+        remaining_lots=big,
+        requeued=True,
+        client_order_id=name,
+    )
     events = batch.EVENTS_MAX + 3 * MAX_FILLS
     largest = max(len(encode(trade)), len(encode(slice_shown)))
-    head = len(encode(EventBatch(big, big, big, big, [])))
+    head = len(
+        encode(EventBatch(incarnation=big, first_seq=big, last_seq=big, time_ns=big, events=[]))
+    )
     assert head + events * largest < INTERNAL_MESSAGE_MAX / 8

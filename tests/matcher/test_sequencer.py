@@ -360,8 +360,14 @@ def test_resends_are_counted_by_where_they_were_found() -> None:
 def test_an_act_is_journaled_with_the_administrator_and_answered_without_a_secret() -> None:
     disk = FakeDisk()
     made = sequencer(disk=disk)
-    key = Key("alice", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 7)
-    act = CreateKey(9, 9, 7, 0, key)
+    key = Key(
+        key_id="alice",
+        scheme=KeyScheme.HMAC_SHA256,
+        material=b"s" * 64,
+        scopes=Scope.READ,
+        account=7,
+    )
+    act = CreateKey(gateway=9, request_seq=9, account=7, instrument=0, key=key)
     batch, answer = made.administer(AdminAct(4, act, "root" * 20), 10)
     assert batch is not None
     (event,) = decode_events(batch).events
@@ -371,16 +377,34 @@ def test_an_act_is_journaled_with_the_administrator_and_answered_without_a_secre
     journal = Journal.open(disk, 0, b"", 0, read_only=True)
     ((_, record),) = journal.read(1)
     (command,) = decode_commands(record.payloads[0])
-    expected = CreateKey(0, 0, 7, 0, key)
-    assert command == Administer(0, 0, 7, 0, ("root" * 20)[:32], expected)
+    expected = CreateKey(gateway=0, request_seq=0, account=7, instrument=0, key=key)
+    assert command == Administer(
+        gateway=0,
+        request_seq=0,
+        account=7,
+        instrument=0,
+        requested_by=("root" * 20)[:32],
+        act=expected,
+    )
 
 
 def test_keys_are_listed_for_gateways_whole_and_for_administrators_without_secrets() -> None:
     made = sequencer()
-    secret = Key("alice", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 7)
-    public = Key("desk", KeyScheme.CURVE, b"p" * 32, Scope.TRADE, 7)
+    secret = Key(
+        key_id="alice",
+        scheme=KeyScheme.HMAC_SHA256,
+        material=b"s" * 64,
+        scopes=Scope.READ,
+        account=7,
+    )
+    public = Key(
+        key_id="desk", scheme=KeyScheme.CURVE, material=b"p" * 32, scopes=Scope.TRADE, account=7
+    )
     for number, key in enumerate((public, secret), 1):
-        made.administer(AdminAct(number, CreateKey(0, 0, 7, 0, key)), 10)
+        made.administer(
+            AdminAct(number, CreateKey(gateway=0, request_seq=0, account=7, instrument=0, key=key)),
+            10,
+        )
     listed = [replace(key, created_ns=10) for key in (secret, public)]
     assert made.answer(KeysRequest(5)) == KeyPage(5, INCARNATION, 2, listed, more=False)
     assert made.answer(KeysRequest(6, "alice")) == KeyPage(

@@ -1,4 +1,4 @@
-"""Time and the administrator of the obvious matcher."""
+"""Time and the acts of an administrator in the obvious matcher."""
 
 from fractions import Fraction
 
@@ -44,7 +44,7 @@ class Administration:
         self.transfers: list[str] = []
 
     def advance(self, time_ns: int) -> list[Event]:
-        """Do everything due by a time, in order of time and number."""
+        """Do every act that is due by a time, in order of time and number."""
         market = self.market
         if market.rest is None and not self._due(time_ns):
             return []
@@ -65,7 +65,7 @@ class Administration:
         return market.events
 
     def _due(self, time_ns: int) -> list[tuple[int, int, str, int]]:
-        """Everything that is due, in order of time and number."""
+        """Every act that is due, in order of time and number."""
         due: list[tuple[int, int, str, int]] = []
         due += [
             (order.expire_ns, order.order_id, "order", order.order_id)
@@ -77,7 +77,7 @@ class Administration:
         return sorted(each for each in due if each[0] <= time_ns)
 
     def _end_deadline(self, account: int) -> None:
-        """Cancel the orders of an account; while some are left its deadline stays."""
+        """Cancel the orders of an account. Its deadline stays while some orders are left."""
         market = self.market
         mine = [order for order in market.open if order.account == account]
         for order in sorted(mine, key=lambda order: order.order_id):
@@ -93,12 +93,18 @@ class Administration:
             InstrumentState.AUCTION if self._is_crossed(instrument) else InstrumentState.OPEN
         )
         market.events.append(
-            InstrumentStateChanged(market.seq, 0, 0, instrument, market.states[instrument])
+            InstrumentStateChanged(
+                seq=market.seq,
+                gateway=0,
+                request_seq=0,
+                instrument=instrument,
+                state=market.states[instrument],
+            )
         )
         market.begin(market.elect(instrument))
 
     def _is_crossed(self, instrument: int) -> bool:
-        """Whether orders stand against each other, or market orders wait."""
+        """Whether opposite orders cross, or market orders wait."""
         market = self.market
         bids = [o.price_ticks for o in market.by_priority(instrument, Side.BUY)]
         asks = [o.price_ticks for o in market.by_priority(instrument, Side.SELL)]
@@ -119,7 +125,11 @@ class Administration:
             self.deadlines[command.account] = (deadline, self.market.seq)
         self.market.events.append(
             CancelAfterSet(
-                self.market.seq, command.gateway, command.request_seq, command.account, deadline
+                seq=self.market.seq,
+                gateway=command.gateway,
+                request_seq=command.request_seq,
+                account=command.account,
+                deadline_ns=deadline,
             )
         )
         return None
@@ -156,12 +166,18 @@ class Administration:
         market.trade_ids[new.id] = market.last_prices[new.id] = market.looked_at[new.id] = 0
         market.states[new.id] = int(InstrumentState.OPEN)
         market.events.append(
-            InstrumentAdded(market.seq, command.gateway, command.request_seq, new.id, new)
+            InstrumentAdded(
+                seq=market.seq,
+                gateway=command.gateway,
+                request_seq=command.request_seq,
+                instrument=new.id,
+                definition=new,
+            )
         )
         return None
 
     def set_state(self, command: SetInstrumentState) -> Refusal | None:
-        """Another state, perhaps until a time."""
+        """Set another state, perhaps until a time."""
         market, instrument = self.market, command.instrument
         if instrument not in market.instruments:
             return RejectReason.UNKNOWN_SYMBOL, "instrument"
@@ -180,10 +196,14 @@ class Administration:
         market.states[instrument] = command.state
         market.events.append(
             InstrumentStateChanged(
-                market.seq, command.gateway, command.request_seq, instrument, command.state,
-                command.until_ns,
+                seq=market.seq,
+                gateway=command.gateway,
+                request_seq=command.request_seq,
+                instrument=instrument,
+                state=command.state,
+                until_ns=command.until_ns,
             )
-        )  # fmt: skip
+        )
         market.begin(market.elect(instrument))
         return None
 
@@ -220,7 +240,7 @@ class Administration:
         return None
 
     def _end_call(self, instrument: int, price: int, lots: int, state: int) -> Steps:
-        """Trade at one price, end the rest of market orders, enter a state."""
+        """Trade at one price, expire the rest of market orders, and enter a state."""
         market = self.market
         yield from self._match_at(instrument, price, lots)
         for order in self._gathered(instrument):
@@ -228,12 +248,16 @@ class Administration:
             market.expire(order, RejectReason.INSUFFICIENT_LIQUIDITY)
         self.halts.pop(instrument, None)
         market.states[instrument] = state
-        market.events.append(InstrumentStateChanged(market.seq, 0, 0, instrument, state))
+        market.events.append(
+            InstrumentStateChanged(
+                seq=market.seq, gateway=0, request_seq=0, instrument=instrument, state=state
+            )
+        )
         yield from market.elect(instrument)
 
     def _cannot_pay(self, instrument: int, price: int) -> list[ModelOrder]:
-        """The market orders that their accounts cannot pay, one after the other, at a price: one
-        that cannot be paid leaves what it holds to the later ones."""
+        """The market orders that their accounts cannot pay at a price, judged one after the other.
+        A market order that cannot be paid frees its hold for the later ones."""
         market = self.market
         if not market.money.rules.accounts:
             return []
@@ -276,7 +300,7 @@ class Administration:
                         market.replenish(order, requeued=False)
 
     def set_fees(self, command: SetFees) -> Refusal | None:
-        """Set rates for all accounts, or for one."""
+        """Set fee rates for all accounts, or for one."""
         market, instrument = self.market, command.instrument
         if instrument not in market.instruments:
             return RejectReason.UNKNOWN_SYMBOL, "instrument"

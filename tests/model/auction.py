@@ -1,4 +1,4 @@
-"""The obvious uncross price: every candidate is tried, and each rule in its turn drops some."""
+"""The obvious uncross price: all candidates are tried, and each rule in turn drops some."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -10,7 +10,8 @@ from tests.model.orders import ModelOrder
 
 
 class Outcome(Struct, frozen=True):
-    """The lots that would be bought and sold at one price if the other side had no limit."""
+    """The lots that buyers, and sellers, would trade at one price if the other side had no
+    limit."""
 
     price: int
     bought: int
@@ -39,7 +40,7 @@ def uncross_price(orders: Sequence[ModelOrder], last: int) -> tuple[int, int, in
         left = _greatest(left, lambda each: each.price)
     elif all(each.surplus < 0 for each in left):
         left = _greatest(left, lambda each: -each.price)
-    # Before the first trade there is no price to be near to but the middle of those left.
+    # Before the first trade the price nearest to the middle of the remaining ones is chosen.
     prices = [each.price for each in left]
     reference = Fraction(last) if last else Fraction(min(prices) + max(prices), 2)
     left = _greatest(left, lambda each: -abs(each.price - reference))

@@ -1,4 +1,4 @@
-"""The API keys of the obvious matcher: one plain list, looked through for everything."""
+"""The API keys of the obvious matcher: one plain list, searched for every act."""
 
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -50,7 +50,7 @@ class Keys:
         )
 
     def create(self, command: CreateKey, time_ns: int) -> Refusal | None:
-        """A key that no other one resembles."""
+        """Create a key whose id and material no other key has."""
         key = replace(command.key, created_ns=time_ns, previous=b"", previous_until_ns=0)
         if field := self._wrong_field(key):
             return RejectReason.MALFORMED, field
@@ -105,7 +105,7 @@ class Keys:
             return False
 
     def enable(self, command: SetKeyEnabled, _: int) -> Refusal | None:
-        """Usable or not."""
+        """Enable or disable a key."""
         key = self._named(command.key_id)
         if key is None:
             return RejectReason.UNKNOWN_KEY, "key_id"
@@ -113,7 +113,7 @@ class Keys:
         return None
 
     def rotate(self, command: RotateKey, time_ns: int) -> Refusal | None:
-        """Other material, perhaps beside the present one for a time."""
+        """Replace the material of a key; the present one may stay valid for a time."""
         key, material = self._named(command.key_id), command.material
         if key is None:
             return RejectReason.UNKNOWN_KEY, "key_id"
@@ -138,7 +138,7 @@ class Keys:
         return None
 
     def delete(self, command: DeleteKey, _: int) -> Refusal | None:
-        """Gone."""
+        """Delete a key."""
         key = self._named(command.key_id)
         if key is None:
             return RejectReason.UNKNOWN_KEY, "key_id"

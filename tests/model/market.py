@@ -31,15 +31,18 @@ from tests.model.money import Money
 from tests.model.orders import ModelOrder, band, fee
 
 ANY_NUMBER: Final = 10**9
-"""What zero means in a rule."""
+"""The bound that stands for zero in a rule."""
 
 Steps = Iterator[None]
-"""An act that comes here before each of its steps."""
+"""An act in steps: the iterator stops before each of them."""
 
 
 class Market:
-    """All open orders by arrival, and the events of their trades. `own_fees` are (maker, taker)
-    rates by (account, instrument). `rest` is an act that goes on under the next number."""
+    """All open orders by arrival, and the events of their trades.
+
+    `own_fees` are (maker, taker) rates by (account, instrument). `rest` is an act that goes on
+    under the next number.
+    """
 
     def __init__(self, instruments: list[Instrument], rules: Rules) -> None:
         self.max_fills = rules.max_fills or ANY_NUMBER
@@ -71,7 +74,7 @@ class Market:
         return len(self.events) > self.max_fills
 
     def begin(self, act: Steps) -> None:
-        """Do an act, as much of it as the present number has room for."""
+        """Do as much of an act as the present number has room for."""
         assert self.rest is None, "another act has not ended"
         for _ in act:
             if self.is_full:
@@ -89,7 +92,7 @@ class Market:
         return len(there) >= self.max_level_orders
 
     def by_priority(self, instrument: int, side: int) -> list[ModelOrder]:
-        """Resting orders of one side, the next to trade first."""
+        """Resting orders of one side, in the order in which they trade."""
         sign = -1 if side == Side.BUY else 1
         resting = [
             order
@@ -99,8 +102,8 @@ class Market:
         return sorted(resting, key=lambda order: sign * order.price_ticks)
 
     def makers(self, taker: ModelOrder, banded: bool = False) -> list[ModelOrder]:
-        """Orders the taker could trade with, in priority; `banded` leaves out those too far off
-        for now."""
+        """Orders that the taker could trade with, by priority. With `banded` those outside the
+        price band are left out."""
         buying = taker.side == Side.BUY
         low, high = band(self.instruments[taker.instrument], self.last_prices[taker.instrument])
         found = []
@@ -163,8 +166,8 @@ class Market:
         )  # fmt: skip
 
     def come_in(self, order: ModelOrder, again: bool = False) -> None:
-        """Trade an incoming order, then let it rest or expire. One that comes in `again` after an
-        amend rests whatever its time in force."""
+        """Trade an incoming order; then its rest joins the book or expires. An order that comes in
+        `again` after an amend rests whatever its time in force."""
         is_limit = bool(order.price_ticks)
         tif = order.time_in_force if not again else TimeInForce.GTC
         crosses = bool(self.makers(order))
@@ -222,8 +225,8 @@ class Market:
                 self._exchange(taker, maker, min(taker.remaining_lots, maker.offered_lots))
 
     def spend(self, taker: ModelOrder, quote_amount: int) -> None:
-        """Trade a market order by quote amount for as long as the rest pays for one lot at the
-        next price; its last event has the amount left."""
+        """Trade a market order by quote amount for as long as the rest of the amount pays for one
+        lot at the next price. Its last event has the amount left."""
         unit = self.instruments[taker.instrument].notional_per_tick_lot
         left = quote_amount
         taker.total_lots = 0
@@ -266,8 +269,8 @@ class Market:
         )  # fmt: skip
 
     def _prevent(self, taker: ModelOrder, maker: ModelOrder, left: int = 0) -> None:
-        """Take the lots given by the taker's mode from both orders. An order without lots expires,
-        makers first; the larger one stays with the rest."""
+        """Take the lots that the mode of the taker gives from both orders. An order without lots
+        expires, makers first; the larger order keeps the rest."""
         everything = max(taker.remaining_lots, maker.remaining_lots)
         both = min(taker.remaining_lots, maker.remaining_lots)
         of_maker, of_taker = {
@@ -325,7 +328,7 @@ class Market:
         )  # fmt: skip
 
     def fill(self, taker: ModelOrder, maker: ModelOrder, lots: int, price: int) -> None:
-        """Move `lots` at a price; an order with nothing left leaves the list."""
+        """Fill `lots` at a price. An order with nothing left leaves the list."""
         instrument = self.instruments[taker.instrument]
         for order in (taker, maker):
             order.filled_lots += lots
@@ -402,13 +405,13 @@ class Market:
         self.come_in(order)
 
     def cancel_all(self, orders: list[ModelOrder], reason: int) -> Steps:
-        """End open orders one after the other."""
+        """Cancel open orders one after the other."""
         for order in orders:
             yield
             self.cancel(order, 0, 0, reason)
 
     def cancel(self, order: ModelOrder, gateway: int, request: int, reason: int = 0) -> None:
-        """End an open order on request."""
+        """Cancel an open order on request."""
         self.open.remove(order)
         order.status = OrderStatus.CANCELED
         self.events.append(
@@ -422,7 +425,7 @@ class Market:
         )  # fmt: skip
 
     def expire(self, order: ModelOrder, reason: RejectReason, quote_left: int = 0) -> None:
-        """End the remainder of an order, wherever it stands."""
+        """Expire the remainder of an order, in the book or not."""
         was_open = order in self.open
         if was_open:
             self.open.remove(order)

@@ -1,5 +1,4 @@
-"""The orders that the obvious matcher compares a retry with: one list, searched whole every
-time."""
+"""The orders that the obvious matcher compares a retry with: one list, searched whole each time."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,8 +11,11 @@ from tests.model.orders import ModelOrder
 
 @dataclass(slots=True, frozen=True)
 class Memory:
-    """How many accepted orders with a client order id are remembered: each account's latest `own`,
-    `shared` others, `most` in all; and for how long at least where `most` is short."""
+    """The bounds of the accepted orders with a client order id that are remembered.
+
+    Each account has its latest `own`, there are `shared` others, and `most` in all. Where `most` is
+    reached, each order is still kept for `kept_ns`.
+    """
 
     own: int = 64
     shared: int = 65_536
@@ -22,7 +24,7 @@ class Memory:
 
 
 class Repeats:
-    """The remembered orders, oldest first: the terms, the order, and when."""
+    """The remembered orders, oldest first, each with its terms and the time of its entry."""
 
     def __init__(self, memory: Memory) -> None:
         self.remembered: list[tuple[NewOrder, ModelOrder, int]] = []
@@ -40,7 +42,7 @@ class Repeats:
         return None
 
     def remember(self, command: NewOrder, order: ModelOrder, time_ns: int) -> None:
-        """Only the latest order of a name is remembered, and only so many."""
+        """Remember an order: only the latest of a name, and only so many."""
         name = (command.account, command.client_order_id)
         self.remembered = [
             each for each in self.remembered if (each[0].account, each[0].client_order_id) != name
@@ -69,8 +71,8 @@ class Repeats:
         )
 
     def _beyond_their_own(self) -> list[tuple[NewOrder, ModelOrder, int]]:
-        """Remembered orders that are not among the latest of their account, the first to go first:
-        the oldest of the accounts that have most, to a power of two."""
+        """Remembered orders that are not among the latest of their account, in the order of their
+        removal: the oldest first, of the accounts that have most, to a power of two."""
         own = self._memory.own
         counts: Counter[int] = Counter()
         beyond = []

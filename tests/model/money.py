@@ -1,4 +1,4 @@
-"""The obvious money: totals by account and asset; holds are added up on request."""
+"""The obvious money: totals by account and asset. Holds are added up on each request."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -87,7 +87,7 @@ class Money:
         taker_fee: int,
         maker_fee: int,
     ) -> None:
-        """Move base one way, quote the other, and fees to the venue."""
+        """Move base from seller to buyer, quote from buyer to seller, and fees to the venue."""
         if not self.rules.accounts:
             return
         buyer, seller = (taker, maker) if taker.side == Side.BUY else (maker, taker)

@@ -9,14 +9,15 @@ from crossbook.common.types import OrderStatus, OrderType, RejectReason, Side
 Refusal = tuple[RejectReason, str]
 
 REQUESTS_IN_EPOCH: Final = 2**30
-"""A request number is epoch times this, plus the place within the epoch, from one."""
+"""The factor of the epoch in a request number. The place within the epoch, from one, is added."""
 
 DAY_NS: Final = 86_400 * 10**9
 
 
 @dataclass(slots=True)
 class ModelOrder:
-    """An order. `total_lots` includes the filled part; `status` is the one that its owner sees."""
+    """An order. `total_lots` includes the filled part; `status` is the one in reports to its
+    owner."""
 
     order_id: int
     account: int
@@ -45,14 +46,14 @@ class ModelOrder:
 
     @property
     def offered_lots(self) -> int:
-        """The lots that a taker can have of this order before the next order's turn."""
+        """The lots that a taker can trade with this order before the next order's turn."""
         return self.shown_lots if self.display_lots else self.remaining_lots
 
     def show_next_slice(self) -> None:
         self.shown_lots = min(self.display_lots, self.remaining_lots)
 
     def is_met(self, last: int) -> bool:
-        """Whether a last price elects this order, in the words of the rules."""
+        """Whether a last price elects this order, by the text of the rules."""
         if not last:
             return False
         is_stop = self.kind in (OrderType.STOP, OrderType.STOP_LIMIT)
@@ -66,7 +67,8 @@ class ModelOrder:
 
 
 def fee(received: int, rate: int) -> int:
-    """The fee on `received`, up to the next whole unit: a rebate's size goes down."""
+    """The fee on `received`, rounded up to the next whole unit; the size of a rebate is rounded
+    down."""
     whole, rest = divmod(abs(received * rate), FEE_SCALE)
     if rate < 0:
         return -whole
@@ -74,7 +76,7 @@ def fee(received: int, rate: int) -> int:
 
 
 def band(instrument: Instrument, last: int) -> tuple[int, int]:
-    """Lowest and highest price at which a taker may trade now; zero high is no bound."""
+    """Lowest and highest price at which a taker may trade; a high of zero is no bound."""
     lows, highs = [instrument.band_low_ticks], []
     if instrument.band_high_ticks:
         highs.append(instrument.band_high_ticks)

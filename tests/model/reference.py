@@ -91,8 +91,8 @@ class ReferenceMatcher:
         return self.market.seq
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
-        """All events of `command`, in order; none for a command that is not its gateway's next.
-        Everything due by then comes first, under a number of its own."""
+        """All events of `command` in order; none for a command that is not the next of its gateway.
+        Acts due by then come first, under a number of their own."""
         market = self.market
         due = self.admin.advance(time_ns)
         if isinstance(command, AdvanceTime):
@@ -151,12 +151,15 @@ class ReferenceMatcher:
             sides.append(
                 [
                     RestingOrder(
-                        o.order_id, o.price_ticks, o.offered_lots, o.display_lots,
-                        o.remaining_lots - o.offered_lots,
+                        order_id=o.order_id,
+                        price_ticks=o.price_ticks,
+                        shown_lots=o.offered_lots,
+                        display_lots=o.display_lots,
+                        hidden_lots=o.remaining_lots - o.offered_lots,
                     )
                     for o in orders
                 ]
-            )  # fmt: skip
+            )
         return BookState(
             instrument=instrument,
             bids=sides[0],
@@ -276,7 +279,8 @@ class ReferenceMatcher:
         return any(order.price_ticks >= command.price_ticks for order in other)
 
     def _refusal_of_means(self, command: NewOrder, time_ns: int) -> Refusal | None:
-        """Too many open orders, or too little money: seen by letting a copy of the market run."""
+        """The refusal for too many open orders or too little money, found by letting a copy of the
+        market run."""
         order = self._order_of(command, time_ns)
         stays = order.waits_for or (
             order.kind != OrderType.MARKET
@@ -314,28 +318,28 @@ class ReferenceMatcher:
         if order is None:
             self._reject_unknown(command)
             return
-        wanted = copy_of(
+        amended = copy_of(
             order,
             price_ticks=command.price_ticks or order.price_ticks,
             total_lots=command.quantity_lots or order.total_lots,
             trigger_ticks=command.trigger_ticks or order.trigger_ticks,
         )
         if order.held_per_lot:
-            wanted.held_per_lot = market.money.held_per_lot(wanted, market, order)
-        refusal = self._refusal_of_amend(command, order, wanted)
+            amended.held_per_lot = market.money.held_per_lot(amended, market, order)
+        refusal = self._refusal_of_amend(command, order, amended)
         if refusal:
             self._reject(command, refusal)
             return
-        if wanted.total_lots <= order.filled_lots:
+        if amended.total_lots <= order.filled_lots:
             market.cancel(order, command.gateway, command.request_seq)
             return
         kept = (
-            wanted.price_ticks == order.price_ticks
-            and wanted.total_lots <= order.total_lots
-            and (wanted.trigger_ticks == order.trigger_ticks or order.waits_for != "trigger")
+            amended.price_ticks == order.price_ticks
+            and amended.total_lots <= order.total_lots
+            and (amended.trigger_ticks == order.trigger_ticks or order.waits_for != "trigger")
         )
-        order.price_ticks, order.total_lots = wanted.price_ticks, wanted.total_lots
-        order.trigger_ticks, order.held_per_lot = wanted.trigger_ticks, wanted.held_per_lot
+        order.price_ticks, order.total_lots = amended.price_ticks, amended.total_lots
+        order.trigger_ticks, order.held_per_lot = amended.trigger_ticks, amended.held_per_lot
         if not kept:
             market.open.remove(order)
             order.arrival = market.seq
@@ -361,7 +365,7 @@ class ReferenceMatcher:
             market.begin(market.elect(order.instrument))
 
     def _refusal_of_amend(
-        self, command: AmendOrder, order: ModelOrder, wanted: ModelOrder
+        self, command: AmendOrder, order: ModelOrder, amended: ModelOrder
     ) -> Refusal | None:
         market = self.market
         instrument = self.instruments[order.instrument]
@@ -375,33 +379,33 @@ class ReferenceMatcher:
         if order.price_ticks == 0 and command.price_ticks:
             return refusals.UNSUPPORTED, "price"
         if order.price_ticks == 0:
-            refusal = refusals.of_lots(instrument, wanted.total_lots)
+            refusal = refusals.of_lots(instrument, amended.total_lots)
         else:
-            refusal = refusals.of_terms(instrument, wanted.price_ticks, wanted.total_lots)
+            refusal = refusals.of_terms(instrument, amended.price_ticks, amended.total_lots)
         if refusal is None and command.trigger_ticks:
             last = market.last_prices[order.instrument]
             refusal = refusals.of_trigger(
-                instrument, order.side, order.kind, wanted.trigger_ticks, last
+                instrument, order.side, order.kind, amended.trigger_ticks, last
             )
         if refusal is None and order.display_lots:
-            total = max(wanted.total_lots, order.display_lots)
+            total = max(amended.total_lots, order.display_lots)
             refusal = refusals.of_display(instrument, order.display_lots, total)
-        if refusal or wanted.total_lots <= order.filled_lots:
+        if refusal or amended.total_lots <= order.filled_lots:
             return refusal
         resting_only = order.post_only or state == InstrumentState.POST_ONLY
-        takes = order.waits_for != "trigger" and bool(market.makers(wanted))
-        moved = wanted.price_ticks != order.price_ticks
+        takes = order.waits_for != "trigger" and bool(market.makers(amended))
+        moved = amended.price_ticks != order.price_ticks
         if resting_only and moved and takes and state != InstrumentState.AUCTION:
             return RejectReason.POST_ONLY_WOULD_TAKE, "price"
-        if moved and not order.waits_for and market.is_level_full(wanted):
+        if moved and not order.waits_for and market.is_level_full(amended):
             return RejectReason.LEVEL_FULL, "price"
         if order.held_per_lot:
             asset = market.money.asset_of(order, instrument)
             others = [each for each in self.open if each is not order]
             free = market.money.free(order.account, asset, others)
-            need = wanted.remaining_lots * wanted.held_per_lot
+            need = amended.remaining_lots * amended.held_per_lot
             if need > free and need > order.remaining_lots * order.held_per_lot:
-                field = "price" if wanted.total_lots <= order.total_lots else "quantity"
+                field = "price" if amended.total_lots <= order.total_lots else "quantity"
                 return RejectReason.INSUFFICIENT_BALANCE, field
         return None
 

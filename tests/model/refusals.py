@@ -45,7 +45,7 @@ def of_terms(instrument: Instrument, price_ticks: int, lots: int) -> Refusal | N
 
 
 def of_quote_amount(instrument: Instrument, quote_amount: int) -> Refusal | None:
-    """A market order by quote amount out of range."""
+    """The refusal of a market order by quote amount."""
     if not 1 <= quote_amount <= min(MAX_NOTIONAL, instrument.max_notional):
         return RejectReason.EXCEEDS_LIMIT, "quote_amount"
     if quote_amount < instrument.min_notional:
@@ -54,7 +54,7 @@ def of_quote_amount(instrument: Instrument, quote_amount: int) -> Refusal | None
 
 
 def of_display(instrument: Instrument, display_lots: int, total_lots: int) -> Refusal | None:
-    """An iceberg that shows too little or too much."""
+    """The refusal of an iceberg that shows too little or too much."""
     if display_lots < instrument.min_quantity_lots:
         return RejectReason.BAD_LOT, "display_quantity"
     if display_lots > total_lots or -(-total_lots // display_lots) > SLICES:
@@ -63,7 +63,7 @@ def of_display(instrument: Instrument, display_lots: int, total_lots: int) -> Re
 
 
 def of_kind(command: NewOrder, instrument: Instrument, last: int) -> Refusal | None:
-    """The refusal of the terms of an order alone, in any state of the market."""
+    """The refusal of the terms of an order alone, whatever the state of the market."""
     terms = command.instructions or Instructions()
     is_special = command.instructions is not None
     kind, tif = command.order_type, command.time_in_force
@@ -102,7 +102,7 @@ def of_kind(command: NewOrder, instrument: Instrument, last: int) -> Refusal | N
 def of_trigger(
     instrument: Instrument, side: int, kind: int, trigger: int, last: int
 ) -> Refusal | None:
-    """A trigger out of range, or met already."""
+    """The refusal of a trigger that is out of range, or met already."""
     refusal = of_price(instrument, trigger, "stop_price")
     if refusal:
         return refusal
@@ -130,7 +130,7 @@ def _of_market(command: NewOrder, instrument: Instrument) -> Refusal | None:
 
 
 def of_time_and_display(command: NewOrder, instrument: Instrument, time_ns: int) -> Refusal | None:
-    """Its time is over or missing; its slices do not fit."""
+    """The refusal of an expiry that is past or missing, and of slices that do not fit."""
     terms = command.instructions or Instructions()
     if command.time_in_force == TimeInForce.GTD:
         if terms.expire_ns == 0:

@@ -1,4 +1,4 @@
-"""An order as the checker of the event stream keeps it."""
+"""An order as the checker of events keeps it."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from crossbook.common.types import OrderStatus
 
 @dataclass(slots=True)
 class CheckedOrder:
-    """An order after the events so far."""
+    """The state of an order after the events so far."""
 
     accepted: OrderAccepted
     price_ticks: int

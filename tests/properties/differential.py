@@ -18,8 +18,8 @@ from tests.properties.steps import Run, Step, run
 from tests.worlds.invariants import check
 
 BOOKS_EVERY = 10
-"""Whole books and balances are compared after every tenth command and after the last; events
-after each."""
+"""Commands between two comparisons of whole books and balances, which are also compared at the end.
+Events are compared after each command."""
 
 
 class MatcherUnderTest(Protocol):
@@ -31,14 +31,15 @@ class MatcherUnderTest(Protocol):
 
 
 class Candidate(Struct, frozen=True):
-    """Makes an engine, and checks its state after each command."""
+    """A way to make an engine, and to check its state after each command."""
 
     make: Callable[[Rules], MatcherUnderTest]
     check: Callable[[MatcherUnderTest], None]
 
 
 class Difference(Struct, frozen=True):
-    """Where a candidate first left the reference: after command number `index`, from zero."""
+    """The first difference of a candidate from the reference: after command number `index`, from
+    zero."""
 
     index: int
     command: Command | None

@@ -1,6 +1,6 @@
 """Digest of a seed's events, snapshot and state: `python -m tests.properties.digest SEED COMMANDS`.
 
-Two processes that print the same line gave the same bytes.
+Two processes that print the same line made the same bytes.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Engines that are wrong on purpose, to show that the checks around the real one can fail."""
+"""Engines that are wrong on purpose, which show that the checks around the real one can fail."""
 
 from msgspec.structs import replace
 
@@ -52,7 +52,7 @@ class ForgetsToFreeNames(Engine):
 
 
 class CrashesOnAmendAcross(Engine):
-    """Wrong: dies when an amended order trades."""
+    """Wrong: raises when an amended order trades."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         events = super().apply(command, time_ns)
@@ -91,7 +91,7 @@ class IgnoresLaterEpochs(Engine):
         return super().apply(command, time_ns)
 
 
-class TellsTheFirstStatus(Engine):
+class ReportsTheFirstStatus(Engine):
     """Wrong: a retry is answered with the state at entry."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
@@ -122,7 +122,7 @@ class ForgetsRetriesEarly(Engine):
 
 
 class SharesOneWindow(Engine):
-    """Wrong: named orders of one account push out those of another."""
+    """Wrong: named orders of one account take the places of those of another."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         if not self.seq:
@@ -131,7 +131,7 @@ class SharesOneWindow(Engine):
 
 
 class PushesOutTheYoung(Engine):
-    """Wrong: a full memory drops orders that it promised to keep, and does not refuse."""
+    """Wrong: a full memory drops orders that it has to keep, in place of a refusal."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         if not self.seq:
@@ -157,7 +157,7 @@ class RoundsTheMiddleDown(Engine):
 
 
 class CallsTimersOffOnRefusal(Engine):
-    """Wrong: a `cancel-after` that is refused calls the running timer off."""
+    """Wrong: a refused `cancel-after` ends the running timer."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         events = super().apply(command, time_ns)

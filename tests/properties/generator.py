@@ -33,15 +33,17 @@ from tests.properties.steps import Step, next_request
 ACCOUNTS: Final = 4
 GATEWAYS: Final = 2
 OPEN_ORDERS_MAX: Final = 60
-"""Above this the generator sweeps and cancels until the books are small again."""
+"""Open orders above which the generator sweeps and cancels until the books are small again."""
 
 _ODD_NUMBERS: Final = (-MAX_INT, -1, 0, 1, 2, 2**31, 2**62, 2**62 + 1, MAX_INT)
 _ALTERED: Final = NewOrder.__struct_fields__[2:]
 
 
 class StepGenerator:
-    """Makes steps one by one; `reference` has applied all of them. The time of a step is its label,
-    or that of `clock`."""
+    """Makes steps one by one; `reference` has applied all of them.
+
+    The time of a step is its label, or that of `clock`.
+    """
 
     def __init__(self, seed: int, clock: Callable[[], int] | None = None) -> None:
         self._clock = clock
@@ -95,7 +97,7 @@ class StepGenerator:
         return self._label if self._clock is None else self._clock()
 
     def _change_mood(self) -> int:
-        """Choose how the next stretch behaves and return its length."""
+        """Choose the mood of the next stretch, and return its length."""
         random = self._random
         self._weights = MOODS[
             random.choice(("quiet", "busy", "busy", "busy", "special", "special", "hostile"))
@@ -169,7 +171,7 @@ class StepGenerator:
         return self._random.choice((0, 0, 0, 0, 1, 1, 2, 3, 4))
 
     def _origin(self) -> tuple[int, int, int]:
-        """Gateway, its next request and an account; a gateway may have started again."""
+        """A gateway, its next request and an account; the gateway may have started anew."""
         random = self._random
         gateway, account = random.randint(0, GATEWAYS), random.randint(1, ACCOUNTS)
         if not gateway:
@@ -259,8 +261,8 @@ class StepGenerator:
         )  # fmt: skip
 
     def _spend_up_to_own(self, instrument: Instrument) -> Command | None:
-        """A quote amount that ends right before an order of the taker's own account, or that pays
-        for one lot of it or not quite; None where nothing of the kind is in the book."""
+        """A quote amount that ends right before an order of the account of the taker, or that pays
+        for about one lot of that order. None where the book has no such order."""
         random = self._random
         side = self._side()
         makers = self.reference.market.by_priority(instrument.id, 3 - side)
@@ -455,7 +457,7 @@ class StepGenerator:
         )
 
     def _retry(self) -> Command:
-        """An accepted order repeated, at times with a change. It may be a late one, or one at the
+        """An accepted order repeated, at times with a change. It may be an old one, or one at the
         edge of the memory."""
         random = self._random
         if not self._accepted:

@@ -26,7 +26,7 @@ _ASSETS: Final = ("BTC", "USDT", "ETH", "EUR", "SHIB", "JPY", "GOLD")
 
 
 class Governor:
-    """Makes the commands that are not about one order, all of gateway zero."""
+    """Makes the commands that concern no single order, all of gateway zero."""
 
     def __init__(self, reference: ReferenceMatcher, random: Random) -> None:
         self._reference = reference
@@ -34,7 +34,7 @@ class Governor:
         self._transfers = 0
 
     def command(self, now_ns: int) -> Command:
-        """The next command. An instrument in another state is soon opened again."""
+        """The next command. An instrument in another state is opened again soon."""
         random = self._random
         states = self._reference.market.states
         unusual = [number for number, state in states.items() if state != InstrumentState.OPEN]

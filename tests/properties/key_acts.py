@@ -1,4 +1,4 @@
-"""Random acts on API keys: few ids and few materials, so that they meet, and odd values."""
+"""Random acts on API keys: few ids and few materials, so that keys collide, and odd values."""
 
 from collections.abc import Iterator
 from random import Random
@@ -36,15 +36,17 @@ def key(random: Random, now_ns: int) -> Key:
     if random.random() < 0.2:
         scopes, account = 4, 0
     return Key(
-        random.choice(IDS),
-        scheme,
-        material(random, scheme),
-        Scope(scopes),
-        account,
-        random.choice(ADDRESSES if random.random() < 0.2 else ADDRESSES[:3]),
-        random.choice((0, 0, 0, now_ns + random.randint(0, DAY_NS), now_ns - 1)),
-        random.random() < 0.9,
-        random.choice(("", "", "bot", "a" * 41, "a\tb") if random.random() < 0.1 else ("", "bot")),
+        key_id=random.choice(IDS),
+        scheme=scheme,
+        material=material(random, scheme),
+        scopes=Scope(scopes),
+        account=account,
+        addresses=random.choice(ADDRESSES if random.random() < 0.2 else ADDRESSES[:3]),
+        expires_ns=random.choice((0, 0, 0, now_ns + random.randint(0, DAY_NS), now_ns - 1)),
+        enabled=random.random() < 0.9,
+        label=random.choice(
+            ("", "", "bot", "a" * 41, "a\tb") if random.random() < 0.1 else ("", "bot")
+        ),
         created_ns=random.choice((0, 5)),
         previous=random.choice((b"", b"planted")),
         previous_until_ns=5,
@@ -58,16 +60,23 @@ def key_act(random: Random, now_ns: int) -> KeyAct:
     if kind is CreateKey:
         made = key(random, now_ns)
         account = made.account if random.random() < 0.97 else 9
-        return CreateKey(0, 0, account, 0, made)
+        return CreateKey(gateway=0, request_seq=0, account=account, instrument=0, key=made)
     if kind is SetKeyEnabled:
-        return SetKeyEnabled(0, 0, 0, 0, key_id, random.random() < 0.5)
+        return SetKeyEnabled(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=0,
+            key_id=key_id,
+            enabled=random.random() < 0.5,
+        )
     if kind is DeleteKey:
-        return DeleteKey(0, 0, 0, 0, key_id)
+        return DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id=key_id)
     return RotateKey(
-        0, 0, 0, 0, key_id,
-        material(random, random.choice(list(KeyScheme))),
-        random.choice((0, 0, DAY_NS, 30 * DAY_NS, 31 * DAY_NS, -1)),
-        random.choice((-1, -1, 0, now_ns, now_ns + DAY_NS, 2**63)),
+        gateway=0, request_seq=0, account=0, instrument=0, key_id=key_id,
+        material=material(random, random.choice(list(KeyScheme))),
+        overlap_ns=random.choice((0, 0, DAY_NS, 30 * DAY_NS, 31 * DAY_NS, -1)),
+        expires_ns=random.choice((-1, -1, 0, now_ns, now_ns + DAY_NS, 2**63)),
     )  # fmt: skip
 
 
@@ -79,4 +88,7 @@ def key_acts(seed: int, count: int) -> Iterator[tuple[Command, int]]:
         now_ns += random.randint(0, DAY_NS // 10)
         act = key_act(random, now_ns)
         by = random.choice(("local", "root"))
-        yield (Administer(0, 0, act.account, 0, by, act) if random.random() < 0.5 else act), now_ns
+        journaled = Administer(
+            gateway=0, request_seq=0, account=act.account, instrument=0, requested_by=by, act=act
+        )
+        yield (journaled if random.random() < 0.5 else act), now_ns

@@ -27,15 +27,15 @@ REBATE = Instrument(
     min_price_ticks=2, max_notional=MAX_NOTIONAL, band_low_ticks=3, band_high_ticks=55,
     band_rate=200_000,
 )  # fmt: skip
-"""Makers are paid, few prices, at least two lots an order; no taker reaches farther than a
-fifth."""
+"""Rebates for makers, few prices, at least two lots an order; no taker trades farther than a fifth
+from the last price."""
 
 COARSE = Instrument(
     id=12, symbol="SHIB-JPY", base="SHIB", quote="JPY", tick_size="1", lot_size="1",
     base_decimals=1, quote_decimals=1, max_price_ticks=10**12, min_quantity_lots=1,
     max_quantity_lots=10**12, min_notional=0, maker_fee_rate=99_999, taker_fee_rate=1,
 )  # fmt: skip
-"""Ten units a lot, the fewest there may be, so that every fee rounds; prices swing wide and
+"""Ten units a lot, the fewest there may be, so that every fee is rounded. Prices swing wide, and
 notionals overflow."""
 
 INSTRUMENTS = (PLAIN, REBATE, COARSE)
@@ -58,7 +58,7 @@ FUNDED: Final = Rules(
     ),
     OPEN_ORDERS,
 )  # fmt: skip
-"""Enough for a while, not for ever."""
+"""An opening balance that lasts for a while."""
 
 UNFUNDED: Final = Rules()
 

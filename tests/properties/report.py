@@ -10,8 +10,8 @@ from tests.properties.shrinker import as_test, shrink
 def failure_report(
     seed: int, count: int, candidate: Candidate = ENGINE, check_every: int = 1
 ) -> str:
-    """Empty when the seed's commands show no difference, else all that a person needs to correct
-    the engine."""
+    """The report of a seed: empty without a difference, else all that is needed to correct the
+    engine."""
     difference = compare_seed(seed, count, candidate, check_every)
     if difference is None:
         return ""

@@ -1,7 +1,7 @@
-"""Reduce a failing list of steps to a few, and print it as a named test.
+"""Reduces a failing list of steps to a few, and prints it as a named test.
 
 Delta debugging: drop ever smaller stretches while the failure stays, then make each remaining
-command simpler field by field. The caller defines "fails".
+command simpler field by field. The caller defines the failure.
 """
 
 from collections.abc import Callable

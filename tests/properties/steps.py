@@ -1,9 +1,8 @@
-"""Commands that can lose their predecessors, so that a shrinker can drop some.
+"""Commands that stay valid without their predecessors, so that a shrinker can drop some.
 
-A step's command names orders by the label of the step that entered them. Its request number is the
-distance from the number its gateway must send next: zero is sound, below is a repeat, above leaves
-a gap. `resolve` inserts the real numbers, which are those the commands get once some steps are
-gone.
+The command of a step names orders by the label of the step that entered them. Its request number is
+the distance from the next number of its gateway: zero is sound, below is a repeat, above leaves a
+gap. `resolve` inserts the real numbers of the steps that are left.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ Run = tuple[Command, int, list[Event]]
 """A command, its time, and the reference's answer."""
 
 NEVER_ENTERED: Final = 10**15
-"""Order ids from here on were never given; a step that is gone leaves one of them behind."""
+"""Order ids from here on are never given. They stand for the orders of dropped steps."""
 
 
 class Step(Struct, frozen=True):
@@ -36,7 +35,7 @@ class Step(Struct, frozen=True):
 
 
 def next_request(last: int, later_epochs: int) -> int:
-    """The request number that must follow `last` so many epochs later."""
+    """The request number after `last`, so many epochs later."""
     if not later_epochs:
         return last + 1
     return (last // REQUESTS_IN_EPOCH + later_epochs) * REQUESTS_IN_EPOCH + 1

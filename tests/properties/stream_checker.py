@@ -1,4 +1,4 @@
-"""The promises of the events, checked from events alone: no commands, no engine.
+"""The promises of the events, checked from events alone, without commands or engine.
 
 A reader keeps every order, the L3 books as a publisher would, and all money, and asserts each
 promise as the events arrive. Its books can then be compared with the matcher's.
@@ -96,7 +96,7 @@ class StreamChecker:
             assert not trades or not ask or bid < ask, f"book {instrument} crossed: {bid} {ask}"
 
     def _may_follow(self, answer: Event, event: Event) -> bool:
-        """Whether an event that is an answer elsewhere is a consequence of this answer."""
+        """Whether an event that is otherwise an answer is a consequence of this answer."""
         if isinstance(event, OrderCanceled):
             return isinstance(answer, OrdersMassCanceled | TimeAdvanced)
         is_state = isinstance(event, InstrumentStateChanged)
@@ -222,7 +222,7 @@ class StreamChecker:
         self._incoming = order
 
     def _rest(self) -> None:
-        """An order that entered stays with its remaining lots."""
+        """Keep an order that was entered, with its remaining lots."""
         order, self._incoming = self._incoming, None
         if order is None or order.ended:
             return
@@ -270,7 +270,7 @@ class StreamChecker:
         self._incoming = order
 
     def _repeat(self, answer: OrderRepeated) -> None:
-        """The fields about the earlier order agree with the events before."""
+        """Assert that the fields about the earlier order agree with the events before."""
         order = self._orders[answer.order_id]
         earlier = order.accepted
         assert (answer.account, answer.instrument, answer.client_order_id) == (
@@ -284,7 +284,7 @@ class StreamChecker:
         assert answer.remaining_lots == order.remaining_lots, f"open lots: {answer}"
 
     def _check_mass_cancel(self, answer: Event, rest: list[Event]) -> None:
-        """All that a mass cancel counts ends, under its number and the next ones."""
+        """Assert that every order a mass cancel counts ends, under its number and the next ones."""
         if isinstance(answer, OrdersMassCanceled):
             self._mass_cancel = (answer, [])
         if self._mass_cancel is None:
@@ -431,7 +431,7 @@ class StreamChecker:
         self._pay(trade, instrument)
 
     def _pay(self, trade: TradeExecuted, instrument: Instrument) -> None:
-        """Money moves between two accounts and the venue, and none is made."""
+        """Move money between two accounts and the venue; assert that the sums stay equal."""
         base = trade.quantity_lots * instrument.base_units_per_lot
         quote = trade.quantity_lots * trade.price_ticks * instrument.notional_per_tick_lot
         buyer, seller = (
@@ -453,7 +453,7 @@ class StreamChecker:
     def _check_priority(
         self, taker: CheckedOrder, maker: CheckedOrder, trade: TradeExecuted
     ) -> None:
-        """Internal order protection, then price-time priority, then the taker's limit."""
+        """Assert internal order protection, price-time priority and the limit of the taker."""
         maker_side = 3 - taker.accepted.side
         book = self.books[trade.instrument]
         best = book.depth.best(maker_side)[0]
@@ -492,7 +492,7 @@ class StreamChecker:
         return order
 
     def _end(self, order: CheckedOrder) -> None:
-        """Terminal states are final, and every lot is accounted for."""
+        """End an order; assert that it had not ended, and that every lot is accounted for."""
         assert not order.ended, f"order {order.accepted.seq} ended twice"
         assert order.total_lots == order.filled_lots + order.gone_lots, f"lots lost: {order}"
         order.ended = True

@@ -1,5 +1,4 @@
-"""The same commands give the same events, snapshot and state hash, whatever the process they run
-in."""
+"""The same commands give the same events, snapshot and state hash in any process."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Promises of the events, and the state that a reader can rebuild."""
+"""Events keep every promise, and a reader of them rebuilds the state."""
 
 from collections.abc import Callable
 from itertools import groupby
@@ -87,7 +87,7 @@ def _change(field: str, by: int) -> Callable[[list[list[Event]]], None]:
         pytest.param(_change("aggressor_side", 1), "aggressor", id="the wrong aggressor"),
     ],
 )
-def test_a_broken_promise_is_noticed(
+def test_a_broken_promise_is_reported(
     spoil: Callable[[list[list[Event]]], None], complaint: str
 ) -> None:
     engine = venue(Engine)
@@ -138,7 +138,7 @@ def test_a_broken_promise_is_noticed(
         ({"client_order_id": "b"}, "another order"),
     ],
 )
-def test_a_retry_with_another_answer_is_noticed(spoil: dict[str, object], complaint: str) -> None:
+def test_a_retry_with_another_answer_is_reported(spoil: dict[str, object], complaint: str) -> None:
     engine = venue(Engine)
     order = NewOrder(
         gateway=0,

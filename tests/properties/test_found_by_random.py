@@ -1,4 +1,4 @@
-"""Random commands find engines that break a rule which few orders ever touch."""
+"""Random commands find engines that break a rule of few orders."""
 
 import pytest
 
@@ -18,7 +18,7 @@ COMMANDS = 800
 @pytest.mark.parametrize(
     "kind", [MeetsOwnOrdersWhenSpent, RoundsTheMiddleDown, CallsTimersOffOnRefusal]
 )
-def test_a_rare_fault_is_found_in_more_seeds_than_one(kind: type[Engine]) -> None:
+def test_a_rare_fault_is_found_in_several_seeds(kind: type[Engine]) -> None:
     def nothing(matcher: MatcherUnderTest) -> None:
         """The fault must show in the engine's answers."""
 

@@ -1,5 +1,5 @@
-"""The random commands have every kind of retry and of request out of turn, and find engines that
-judge these wrongly."""
+"""The random commands have every kind of retry and of request out of turn. They find engines that
+answer these wrongly."""
 
 from collections import Counter
 
@@ -18,8 +18,8 @@ from tests.properties.faulty import (
     IgnoresLaterEpochs,
     PushesOutTheYoung,
     RemembersRetriesLonger,
+    ReportsTheFirstStatus,
     SharesOneWindow,
-    TellsTheFirstStatus,
 )
 from tests.properties.generator import StepGenerator, random_steps
 from tests.properties.market import RETRIES, venue
@@ -94,7 +94,7 @@ def _turn(last: int, request: int, applied: bool) -> str:
         # one command of a later epoch
         (IgnoresLaterEpochs, 1),
         # an order, whatever ends it, and the order again
-        (TellsTheFirstStatus, 3),
+        (ReportsTheFirstStatus, 3),
         # one name more than may be remembered, and the first name again
         (RemembersRetriesLonger, RETRIES + 2),
         (ForgetsRetriesEarly, RETRIES + 1),
@@ -104,7 +104,7 @@ def _turn(last: int, request: int, applied: bool) -> str:
         (PushesOutTheYoung, RETRIES + 2),
     ],
 )
-def test_a_wrong_judge_of_repeats_is_noticed(kind: type[Engine], at_most: int) -> None:
+def test_a_wrong_answer_to_a_repeat_is_found(kind: type[Engine], at_most: int) -> None:
     def nothing(matcher: MatcherUnderTest) -> None:
         """The fault must show in the engine's answers."""
 

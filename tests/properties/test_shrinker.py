@@ -76,7 +76,7 @@ def test_an_engine_without_fault_reports_nothing() -> None:
     assert failure_report(3, 300) == ""
 
 
-def test_steps_resolve_to_the_commands_they_were_made_from() -> None:
+def test_steps_resolve_to_the_commands_of_their_generator() -> None:
     reference = ReferenceMatcher(INSTRUMENTS, MEMORY, rules_of(9))
     assert resolve(random_steps(9, 2_000), reference) == random_commands(9, 2_000)
 

@@ -1,7 +1,7 @@
 """A snapshot taken at any point, and the commands after it, lead to the state of all commands.
 
-Two hundred cuts: ten random places in each of twenty flows. The restored engine keeps as few orders
-for retries as the captured one, so that it drops the same ones.
+There are two hundred cuts: ten random places in each of twenty flows. The restored engine keeps as
+few orders for retries as the captured one, so that both drop the same ones.
 """
 
 from collections.abc import Iterable

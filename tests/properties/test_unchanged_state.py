@@ -1,5 +1,5 @@
-"""A refused command, a killed FOK, a retry and a request out of turn change nothing: neither the
-state hash nor the timers, and a refusal leaves nothing in the memory of retries."""
+"""A refused command, a killed FOK, a retry and a request out of turn change neither the state hash
+nor the timers. A refusal adds nothing to the memory of retries."""
 
 from crossbook.common.messages.commands import AdvanceTime, Command, SetCancelAfter
 from crossbook.common.messages.events import CommandRejected, Event, OrderExpired, OrderRepeated
@@ -89,7 +89,7 @@ EVERY_REFUSAL = {
 
 
 def _market(engine: Engine) -> tuple[object, ...]:
-    """The state, and when something will happen by itself."""
+    """The state hash, the timers, and the time of the next due act."""
     return state_hash(engine), engine.timers.keys(), engine.next_due_ns
 
 
@@ -125,8 +125,8 @@ def test_a_refused_command_changes_nothing_for_any_reason() -> None:
     assert others["retried"] > 50
 
 
-def test_the_obvious_matcher_changes_nothing_either_when_it_refuses() -> None:
-    """A mistake that both make alike would not show in a comparison."""
+def test_a_refusal_of_the_obvious_matcher_changes_nothing_either() -> None:
+    """A comparison with the engine does not show a mistake that both have."""
     refused = 0
     for seed in range(730, 734):
         reference = ReferenceMatcher(INSTRUMENTS, rules=rules_of(seed))
@@ -175,7 +175,7 @@ def _refusal(
     seen: set[tuple[str, str, str]],
     others: dict[str, int],
 ) -> str:
-    """The reason that nothing happened, by the events; empty when something did."""
+    """The kind of a command without effect, by its events; empty for one with an effect."""
     if not events:
         others["out of turn"] += 1
         return "a request out of turn"

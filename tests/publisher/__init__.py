@@ -1,1 +1,2 @@
-"""The publisher, module by module, and whole against the real engine over a faulty network."""
+"""Tests of the publisher, module by module, and whole against the real engine over a faulty
+network."""

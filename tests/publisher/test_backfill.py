@@ -111,7 +111,7 @@ class BackfillWorld:
             self.recorder.record(seq, 1, self.trades[-1:])
 
     def questions(self, after_ns: int = 0) -> list[MarketQuestion]:
-        """The questions sent after a while."""
+        """Let time pass; return the questions sent then."""
         self.now_ns += after_ns
         return self.past.next_questions(self.now_ns)
 
@@ -123,7 +123,7 @@ class BackfillWorld:
         return self.feed.markets[1].statistics.known
 
     def check(self) -> None:
-        """The candles are those of all trades."""
+        """Assert that the candles are those of all trades."""
         _, candles = self.feed.markets[1].statistics.state(1, TIME_NS, (0, 0, 0, 0))
         assert candles == plain_latest(self.trades, NOTIONAL)
 
@@ -233,7 +233,7 @@ def test_without_a_recorder_the_past_begins_empty_and_is_logged_once() -> None:
     world.check()
 
 
-def test_the_past_of_another_incarnation_is_not_taken() -> None:
+def test_the_past_of_another_incarnation_is_not_applied() -> None:
     world = BackfillWorld()
     world.load()
     (question,) = world.questions()
@@ -263,7 +263,7 @@ def test_a_refusal_is_logged_and_not_repeated_soon() -> None:
     assert len(world.questions(1)) == 1
 
 
-def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
+def test_the_number_of_unanswered_questions_is_bounded() -> None:
     count = 2 * QUESTIONS_MAX + 1
     instruments = [replace(example(), id=n, symbol=f"S{n}-X") for n in range(1, count)]
     feed = Feed(instruments, base=0, resend_count=100)
@@ -324,7 +324,7 @@ def test_an_answer_counts_only_for_the_instrument_of_its_question() -> None:
     assert [each.instrument for each in again] == [one.instrument]
 
 
-def test_books_lost_with_trades_between_lead_to_a_new_question() -> None:
+def test_books_lost_with_trades_in_between_lead_to_a_new_question() -> None:
     world = BackfillWorld()
     world.load()
     (question,) = world.questions()
@@ -351,7 +351,7 @@ def test_another_incarnation_with_as_many_trades_leads_to_a_new_question() -> No
     assert len(world.questions()) == 1
 
 
-def test_an_answer_to_a_question_from_before_the_loss_is_dropped() -> None:
+def test_an_answer_to_a_question_sent_before_the_loss_is_dropped() -> None:
     world = BackfillWorld()
     world.load()
     (question,) = world.questions()

@@ -1,4 +1,5 @@
-"""A publisher process that restarts beside a recorder that has the trades it missed."""
+"""A publisher process that restarts beside a recorder, which has the trades the publisher
+missed."""
 
 import time
 from collections.abc import Callable
@@ -56,7 +57,7 @@ class RecordedVenue:
         self.commands.send(encode([order]), zmq.NOBLOCK)
 
     def until(self, aim: str, condition: Callable[[], bool], *markets: MarketData) -> None:
-        """Record, answer and listen until `condition` holds."""
+        """Record events, answer questions and receive market data until `condition` holds."""
         deadline = time.monotonic() + SECONDS
         while not condition():
             assert time.monotonic() < deadline, f"{aim}\n{self.exchange.logs()}"

@@ -1,7 +1,7 @@
-"""Candles and ticker on the feed equal those of the trades on the feed, whatever happens.
+"""Candles and ticker on the feed equal those of the trades on the feed, under any loss or restart.
 
-Random commands go through the real engine; the publisher loses batches, is restarted, loses its
-books; the recorder is late, away, and comes back. A follower that loses messages of the feed ends
+Random commands go through the real engine. The publisher loses batches, is restarted, and loses its
+books; the recorder is late or away, and comes back. A follower that loses messages of the feed ends
 with the latest candles, and has received every ended candle right.
 """
 
@@ -37,7 +37,7 @@ CHANNELS = ("trade", "candle", "ticker")
 
 
 class Publisher:
-    """One life of a publisher, with its questions to the recorder that have no answer yet."""
+    """One life of a publisher, with its unanswered questions to the recorder."""
 
     def __init__(self, base: int) -> None:
         self.feed = Feed(INSTRUMENTS, base, resend_count=1_000)
@@ -72,13 +72,13 @@ class CandleWorld:
         self._unrecorded: list[EventBatch] = []
 
     def restart(self) -> Publisher:
-        """The publisher dies and begins anew."""
+        """End the publisher, and start another one."""
         self.lives += 1
         self.publisher = Publisher(self.lives << 30)
         return self.publisher
 
     def step(self) -> None:
-        """Some commands, and a round of all processes."""
+        """Apply some commands, and run a round of all processes."""
         random = self.random
         self.now_ns += random.choice((1, 30, 200, 900, 3_000, 70_000)) * MS
         encoded = self.matcher.apply(random.choice((1, 2, 10)), self.now_ns)
@@ -105,9 +105,9 @@ class CandleWorld:
     def round(self) -> None:
         """Run the body of the publisher's loop, and deliver its messages to the follower."""
         publisher = self.publisher
-        wanted = publisher.replica.next_request(self.now_ns)
-        if wanted is not None:
-            reply = encode(self.matcher.sequencer.answer(wanted))
+        request = publisher.replica.next_request(self.now_ns)
+        if request is not None:
+            reply = encode(self.matcher.sequencer.answer(request))
             loads = publisher.feed.loads
             publisher.replica.receive_reply(decode_matcher_reply(reply))
             if publisher.feed.loads != loads:
@@ -136,7 +136,7 @@ class CandleWorld:
         self.follow()
 
     def follow(self) -> None:
-        """Questions of the follower and their answers."""
+        """Answer the requests of the follower."""
         self.follower.on_time(self.now_ns)
         for request in self.follower.drain_requests():
             if self.random.random() >= self.lossy:
@@ -152,7 +152,7 @@ class CandleWorld:
                 }
 
     def settle(self) -> None:
-        """No more loss, and all processes run, until all is quiet."""
+        """End all losses, and run all processes until nothing is on its way."""
         self.lossy, self.recorder_is_there = 0.0, True
         for _ in range(60):
             self.now_ns += 4 * RETRY_NS
@@ -189,7 +189,7 @@ class CandleWorld:
                 ]
                 for candle, later in pairwise(listed):
                     end_ns = candle.open_ns + interval_s * SECOND_NS
-                    # Of a publisher that began alone the candle of that time lacks trades.
+                    # The candle of a time at which a publisher began alone lacks trades.
                     is_part = any(
                         candle.open_ns <= alone_ns < end_ns
                         for alone_ns in self.alone_ns[instrument.symbol]
@@ -291,7 +291,7 @@ def test_a_recorder_that_appears_late_mends_candles_begun_without_it(seed: int) 
         assert list(latest.values()) == plain_latest(world.trades[instrument.id], notional)
 
 
-def test_books_lost_with_trades_between_are_filled_from_the_record() -> None:
+def test_books_lost_with_trades_in_between_are_filled_from_the_record() -> None:
     world = CandleWorld(7, lossy=0.0)
     for _ in range(60):
         world.step()

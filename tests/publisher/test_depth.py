@@ -1,4 +1,4 @@
-"""One side's levels against a plain dict."""
+"""The levels of one side, compared with a plain dict."""
 
 from random import Random
 
@@ -7,7 +7,7 @@ import pytest
 from crossbook.publisher.depth import DepthSide
 
 
-def test_a_level_that_opens_and_closes_between_two_looks_is_never_seen() -> None:
+def test_a_level_that_opens_and_closes_between_two_rounds_is_not_published() -> None:
     asks = DepthSide(-1)
     asks.add(100, 5)
     asks.add(100, -5)

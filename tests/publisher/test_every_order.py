@@ -1,5 +1,5 @@
-"""Books rebuilt from events are the matcher's under every kind of order, and books rebuilt from the
-feed are the publisher's."""
+"""Under every kind of order the books rebuilt from events equal those of the matcher, and the books
+rebuilt from the feed equal those of the publisher."""
 
 import pytest
 
@@ -62,7 +62,7 @@ class Consumer:
 
 
 @pytest.mark.parametrize("seed", range(900, 912))
-def test_the_published_books_are_the_matchers(seed: int) -> None:
+def test_the_published_books_equal_the_matchers(seed: int) -> None:
     engine = venue(Engine, rules_of(seed))
     feed, consumer = Feed(INSTRUMENTS, base=0, resend_count=100), Consumer()
     events: list[Event] = []

@@ -1,4 +1,4 @@
-"""Events in, exact messages out."""
+"""The exact messages of the feed for given events."""
 
 from zlib import crc32
 
@@ -311,7 +311,9 @@ def test_a_reject_publishes_nothing_and_advances_the_sequence() -> None:
 
 def test_a_change_of_a_key_publishes_nothing_and_lets_an_order_rest() -> None:
     world = HandmadeFeed()
-    key = Key("k", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 9)
+    key = Key(
+        key_id="k", scheme=KeyScheme.HMAC_SHA256, material=b"s" * 64, scopes=Scope.READ, account=9
+    )
     world.apply(new(1, BUY, 500, 5), KeyChanged(2, 0, 0, key), KeyDeleted(3, 0, 0, "k"))
     assert [type(message) for message in world.published()] == [
         OrdersUpdate, DepthUpdate, BestBidOffer,

@@ -14,7 +14,7 @@ from crossbook.publisher.feed import CHANGED_NS, Feed
 
 
 def calls_in(work: Callable[[], object]) -> int:
-    """How many calls, of Python and of C functions, `work` makes."""
+    """The number of calls, of Python and of C functions, that `work` makes."""
     count = 0
 
     def note(frame: FrameType, event: str, argument: Any) -> None:

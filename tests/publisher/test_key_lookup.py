@@ -1,4 +1,4 @@
-"""The keys of the venue, requested for handshakes."""
+"""The keys of the venue, which the publisher requests for handshakes."""
 
 from collections.abc import Iterator
 from threading import Event, Thread
@@ -21,7 +21,13 @@ from crossbook.publisher.key_lookup import AGE_NS, KeyLookup
 
 KEYRING = Keyring.of_exchange(new_pair(), has_keyed_feed=True)
 KEYS = [
-    Key(f"key-{number}", KeyScheme.CURVE, bytes([number]) * 32, Scope.READ, 7)
+    Key(
+        key_id=f"key-{number}",
+        scheme=KeyScheme.CURVE,
+        material=bytes([number]) * 32,
+        scopes=Scope.READ,
+        account=7,
+    )
     for number in range(1, 6)
 ]
 
@@ -62,7 +68,13 @@ class Matcher:
         self.requests += 1
         self.changed_seq += self.changes_between_pages
         later = [key for key in self.keys if key.key_id > request.after_key_id]
-        page = KeyPage(request.request_id, 1, self.changed_seq, later[:2], len(later) > 2)
+        page = KeyPage(
+            request_id=request.request_id,
+            incarnation=1,
+            changed_seq=self.changed_seq,
+            keys=later[:2],
+            more=len(later) > 2,
+        )
         router.send_multipart([identity, encode(page)])
 
 
@@ -104,7 +116,7 @@ def test_keys_are_requested_again_once_they_are_old(world: World) -> None:
     assert world.lookup.find_curve(KEYS[0].material) == world.matcher.keys[0]
 
 
-def test_without_the_matcher_the_keys_of_before_count(world: World) -> None:
+def test_without_the_matcher_the_keys_loaded_before_count(world: World) -> None:
     assert world.lookup.is_loaded()
     world.matcher.stop()
     world.clock.advance_ns(AGE_NS)
@@ -112,12 +124,12 @@ def test_without_the_matcher_the_keys_of_before_count(world: World) -> None:
     assert world.lookup.find_curve(KEYS[0].material) == KEYS[0]
 
 
-def test_without_an_answer_there_are_no_keys_to_decide_by(world: World) -> None:
+def test_without_any_answer_no_keys_are_loaded(world: World) -> None:
     world.matcher.stop()
     assert not world.lookup.is_loaded()
 
 
-def test_pages_of_two_states_are_not_put_together(world: World) -> None:
+def test_pages_of_two_states_are_not_joined(world: World) -> None:
     world.matcher.changes_between_pages = True
     assert not world.lookup.is_loaded()
     world.matcher.changes_between_pages = False

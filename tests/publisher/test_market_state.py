@@ -38,7 +38,7 @@ SYMBOL = "BTC-USDT"
 
 
 class MarketStateWorld:
-    """A feed of BTC-USDT in which the clock goes by `CHANGED_NS` at each publishing."""
+    """A feed of BTC-USDT. Each publishing takes `CHANGED_NS` of the clock."""
 
     def __init__(self) -> None:
         self.feed = Feed([example()], base=0, resend_count=50)
@@ -198,7 +198,7 @@ def test_the_last_message_of_a_call_phase_equals_the_uncross() -> None:
     assert world.states() == [state_message(4, AUCTION, 0, (495, 7, -2)), state_message(4, OPEN)]
 
 
-def test_after_an_uncross_that_goes_on_gathering_nothing_is_indicated() -> None:
+def test_after_an_uncross_into_another_call_phase_nothing_is_indicated() -> None:
     world = MarketStateWorld()
     world.apply(state_of(1, AUCTION))
     world.states()
@@ -271,7 +271,7 @@ def test_the_state_is_loaded_with_the_books_and_published_when_it_differs() -> N
     ]
 
 
-def test_many_prices_are_looked_at_less_often() -> None:
+def test_an_auction_of_many_prices_is_published_less_often() -> None:
     world = MarketStateWorld()
     count = 2 * CHANGED_NS // INDICATION_NS_PER_PRICE
     world.apply(state_of(1, AUCTION), *(limit(2 + n, BUY, 1 + n, 1) for n in range(count)))
@@ -282,14 +282,14 @@ def test_many_prices_are_looked_at_less_often() -> None:
 
 
 def engines(seed: int) -> Iterator[tuple[Engine, list[Event], int]]:
-    """A venue after each of random commands, its events, and the time."""
+    """The venue, the events and the time after each of many random commands."""
     engine = venue(Engine, rules_of(seed))
     for command, time_ns in random_commands(seed, 1_500):
         yield engine, engine.apply(command, time_ns), time_ns
 
 
 def check(engine: Engine, feed: Feed, instrument: Instrument, where: str) -> None:
-    """The state for a client that joins now is the engine's, and so is the indication."""
+    """Assert that a client that joins here receives the state and the indication of the engine."""
     book = engine.books[instrument.id]
     state = feed.markets[instrument.id].snapshot(1, feed.seq, feed.time_ns, False).state
     assert state is not None

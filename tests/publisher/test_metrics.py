@@ -1,4 +1,4 @@
-"""The publisher's exposition: every sample, and the time for which it is sent again."""
+"""The exposition of the publisher: every sample, and the time for which one text is sent again."""
 
 import pytest
 

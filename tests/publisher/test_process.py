@@ -1,4 +1,4 @@
-"""The publisher as a process, beside a real matcher that comes, goes and comes back."""
+"""The publisher as a process, beside a real matcher that ends and starts again."""
 
 import shutil
 import signal
@@ -90,7 +90,7 @@ class Line:
 
 @pytest.fixture
 def line() -> Iterator[Line]:
-    """Lines to an exchange of which nothing has been started."""
+    """Connections to an exchange without any started process."""
     with Exchange(ready=False, LOG_LEVEL="DEBUG") as exchange:
         opened = Line(exchange)
         try:
@@ -113,7 +113,7 @@ def order(side: int, price: int, lots: int) -> NewOrder:
     )
 
 
-def test_the_feed_survives_every_coming_and_going(line: Line) -> None:
+def test_the_feed_survives_every_start_and_end_of_its_processes(line: Line) -> None:
     exchange = line.exchange
     exchange.start("publisher")
     line.receive_until("a heartbeat", lambda: line.heartbeat is not None)
@@ -160,7 +160,7 @@ def test_the_feed_survives_every_coming_and_going(line: Line) -> None:
     assert exchange.stop("matcher") == 0
 
 
-def test_hostile_requests_are_refused_and_harm_no_other(line: Line) -> None:
+def test_hostile_requests_are_refused_and_harm_no_other_client(line: Line) -> None:
     line.exchange.start("publisher")
     with sockets.snapshots_dealer(line.context, line.exchange.snapshots) as dealer:
         for payload in (b"", b"\xff" * 500, bytes(10_000), encode([2, 1, "l2.X|", 1, 2])):
@@ -171,7 +171,7 @@ def test_hostile_requests_are_refused_and_harm_no_other(line: Line) -> None:
     assert line.exchange.stop("publisher") == 0
 
 
-def test_a_reply_to_a_client_that_is_gone_harms_no_other(line: Line) -> None:
+def test_a_reply_to_a_client_that_is_gone_harms_no_other_client(line: Line) -> None:
     exchange = line.exchange
     exchange.start("publisher")
     client = sockets.snapshots_dealer(line.context, exchange.snapshots)

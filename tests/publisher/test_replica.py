@@ -1,9 +1,9 @@
 """The publisher's book equals the matcher's over any network between them.
 
 Random commands go through the real engine and sequencer. Event batches and answers are lost,
-doubled, delayed and reordered, and the matcher drops its memory and restarts. After every publish
-the books are compared with the engine's books at that sequence number, order by order. Two
-consumers rebuild theirs from the messages; one of them loses some.
+doubled, delayed and reordered; the matcher restarts without its resend buffer. After every
+publishing the books are compared with those of the engine at that sequence number, order by order.
+Two consumers rebuild theirs from the messages; one of them loses some.
 """
 
 from collections import deque
@@ -85,7 +85,7 @@ class Simulation:
         self._truth = {(1, 0): self.matcher.books()}
 
     def step(self) -> None:
-        """A few commands, some deliveries, perhaps a publish."""
+        """Apply a few commands, deliver some messages, and perhaps publish."""
         random = self.random
         self.now_ns += random.choice((1, 20, 90)) * MS
         batch = self.matcher.apply(random.choice((1, 1, 2, 5, 20)), self.now_ns)
@@ -122,16 +122,16 @@ class Simulation:
                     self.replica.receive_reply(decode_matcher_reply(payload))
         if self.replica.lost is not None:
             self.losses.add(self.replica.lost)
-        wanted = self.replica.next_request(self.now_ns)
-        if wanted is not None:
+        query = self.replica.next_request(self.now_ns)
+        if query is not None:
             if self.random.random() < self.faults:
                 self.replica.not_sent()
                 return
-            request = decode_matcher_query(encode(wanted))
+            request = decode_matcher_query(encode(query))
             self._send(self._replies, encode(self.matcher.sequencer.answer(request)))
 
     def publish(self) -> None:
-        """Publish, and compare everything with the engine's books at that sequence number.
+        """Publish, and compare all books with those of the engine at that sequence number.
 
         The lossy consumers miss single messages, and now and then hundreds.
         """
@@ -153,7 +153,7 @@ class Simulation:
             self.compared += 1
 
     def settle(self) -> None:
-        """End all faults and check that every publisher arrives at the matcher's books."""
+        """End all faults, and assert that every publisher reaches the books of the matcher."""
         self.faults = 0.0
         for _ in range(1_000):
             self.now_ns += 100 * MS
@@ -171,7 +171,7 @@ class Simulation:
         self._compare(self.matcher.books(), self.lossy)
 
     def arrived(self) -> bool:
-        """Whether the publisher stands where the matcher does."""
+        """Whether the publisher has applied every command of the matcher."""
         sequencer = self.matcher.sequencer
         mine = (self.replica.lost, self.replica.incarnation, self.feed.seq)
         return mine == (None, sequencer.incarnation, sequencer.seq)
@@ -261,7 +261,8 @@ def started(seed: int = 1) -> tuple[PublisherReplica, RandomMatcher]:
 
 
 def lost(replica: PublisherReplica) -> Lost | None:
-    """`replica.lost`, read anew: to the type checker an attribute does not change by itself."""
+    """`replica.lost`, read again: a type checker assumes that an attribute does not change by
+    itself."""
     return replica.lost
 
 
@@ -324,7 +325,7 @@ def test_broken_events_are_mended_with_the_matchers_books() -> None:
     assert (lost(replica), replica.feed.seq) == (None, matcher.engine.seq)
 
 
-def test_a_resend_of_an_earlier_incarnation_is_not_taken() -> None:
+def test_a_resend_of_an_earlier_incarnation_is_not_applied() -> None:
     replica, matcher = started()
     matcher.apply(3, 0)
     late = matcher.sequencer.answer(

@@ -1,4 +1,4 @@
-"""The ring of payloads of one topic."""
+"""The resend buffer of one topic."""
 
 from crossbook.publisher.resend_buffer import FeedResendBuffer
 
@@ -9,14 +9,14 @@ def test_numbers_are_dense_from_the_base_and_frames_are_ready_to_send() -> None:
     assert topic.append(b"b") == (b"bbo.X|", bytes(7) + b"\x09", b"b")
 
 
-def test_nothing_sent_means_nothing_held() -> None:
+def test_a_buffer_before_the_first_payload_holds_nothing() -> None:
     topic = FeedResendBuffer("bbo.X|", base=7, count_max=10, bytes_max=100)
     assert (topic.first_seq, topic.last_seq) == (8, 7)
     assert topic.since(7, 7, 100) is None
     assert topic.since(8, 8, 100) is None
 
 
-def test_the_oldest_is_dropped_at_the_count() -> None:
+def test_the_oldest_payload_is_dropped_at_the_count() -> None:
     topic = FeedResendBuffer("bbo.X|", base=0, count_max=2, bytes_max=100)
     for payload in (b"a", b"b", b"c"):
         topic.append(payload)
@@ -24,7 +24,7 @@ def test_the_oldest_is_dropped_at_the_count() -> None:
     assert topic.since(2, 3, 100) == [b"b", b"c"]
 
 
-def test_the_oldest_is_dropped_at_the_size_but_never_the_latest() -> None:
+def test_the_oldest_payload_is_dropped_at_the_size_but_never_the_latest() -> None:
     topic = FeedResendBuffer("bbo.X|", base=0, count_max=9, bytes_max=5)
     for payload in (b"aa", b"bbb", b"c"):
         topic.append(payload)

@@ -72,7 +72,7 @@ def test_a_snapshot_of_levels_has_no_orders() -> None:
     assert (len(reply.bids), reply.bid_orders) == (3, [])
 
 
-def test_a_range_is_sent_again() -> None:
+def test_a_requested_range_is_sent_again() -> None:
     reply = server().answer(
         encode(RangeRequest(request_id=5, topic="l3.BTC-USDT|", from_seq=102, to_seq=999))
     )
@@ -93,7 +93,7 @@ def test_a_range_is_bounded_in_size() -> None:
 
 
 @pytest.mark.parametrize("from_seq", [0, 100, 104])
-def test_a_range_not_held_is_too_old(from_seq: int) -> None:
+def test_a_range_that_is_not_held_is_too_old(from_seq: int) -> None:
     reply = server().answer(
         encode(RangeRequest(request_id=5, topic="l2.BTC-USDT|", from_seq=from_seq, to_seq=200))
     )

@@ -238,7 +238,7 @@ def test_a_record_of_other_trades_is_refused() -> None:
     assert made.seed(record_of(PAST[:205], 2_050))
 
 
-def test_a_record_without_trades_is_taken_where_there_were_none() -> None:
+def test_a_record_without_trades_is_accepted_where_there_were_none() -> None:
     made = fresh(last_trade_id=0)
     made.hold()
     assert made.seed(record_of([], 2_000))
@@ -270,8 +270,8 @@ def test_a_seeded_instrument_publishes_its_latest_candles_at_once() -> None:
     assert ticker == plain_ticker(PAST[:200], PAST[199].time_ns, NOTIONAL, 1, QUOTE)
 
 
-def test_a_record_stands_at_the_last_trade_that_any_of_its_candles_has() -> None:
-    """As one does in which the candle of one length is behind."""
+def test_a_record_reaches_to_the_last_trade_of_any_of_its_candles() -> None:
+    """The candle of one length may be behind those of the others."""
     made = fresh(last_trade_id=200)
     made.hold()
     apply_trades(made, *PAST[200:210])

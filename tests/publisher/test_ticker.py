@@ -1,4 +1,4 @@
-"""The rolling day against a day summed up anew after every step."""
+"""The rolling day, compared with a day that is summed up anew after every step."""
 
 from random import Random
 

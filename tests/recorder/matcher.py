@@ -1,4 +1,4 @@
-"""A matcher under random commands, and the record of a plain reader of its events."""
+"""A matcher under random commands, and the record that a plain reader makes of its events."""
 
 from random import Random
 
@@ -47,8 +47,8 @@ class RecordedMatcher:
         return self._sequencer.seq
 
     def apply(self, count: int) -> EventBatch | None:
-        """The batch of `count` more commands, some time after the one before. Where the matcher
-        needs several, with acts that go on, they are one here."""
+        """The batch of `count` more commands, some time after the previous one. Where acts go on,
+        and the matcher sends several batches, they are joined."""
         self.now_ns += self._chance.choice((1, 10**6, SECOND_NS // 3, 40 * SECOND_NS))
         commands: list[Command] = []
         expected = []
@@ -94,9 +94,9 @@ class RecordedMatcher:
 
 def _joined(earlier: EventBatch, later: EventBatch) -> EventBatch:
     return EventBatch(
-        earlier.incarnation,
-        earlier.first_seq,
-        later.last_seq,
-        later.time_ns,
-        [*earlier.events, *later.events],
+        incarnation=earlier.incarnation,
+        first_seq=earlier.first_seq,
+        last_seq=later.last_seq,
+        time_ns=later.time_ns,
+        events=[*earlier.events, *later.events],
     )

@@ -1,4 +1,4 @@
-"""The record as a plain reader of the events would keep it: every order, one change at a time."""
+"""The record that a plain reader of the events makes: every order, one change at a time."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 class NaiveRecord:
-    """Rows as dictionaries, keyed as in their tables."""
+    """Rows as dictionaries, with the keys of their tables."""
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         self.orders: dict[int, Row] = {}
@@ -157,8 +157,8 @@ def event_reason(event: Event) -> int:
 
 
 def tables_of(engine: Engine) -> dict[str, list[Row]]:
-    """Every row of every table but the position, in the order of its key; the two parts of a sum
-    are one number."""
+    """Every row of every table but the position, ordered by key. The two parts of a sum are one
+    number."""
     found: dict[str, list[Row]] = {}
     with engine.begin() as connection:
         for table in (ORDERS, FILLS, TRADES, CANDLES):
@@ -177,7 +177,7 @@ def tables_of(engine: Engine) -> dict[str, list[Row]]:
     return found
 
 
-def tables_wanted(record: NaiveRecord) -> dict[str, list[Row]]:
+def tables_expected(record: NaiveRecord) -> dict[str, list[Row]]:
     """The expected value of `tables_of`."""
     return {
         "orders": sorted(record.orders.values(), key=lambda row: row["order_id"]),

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, run from the installed programs and removed afterwards."""
+"""A PostgreSQL server for the tests, run from the installed programs and removed afterwards."""
 
 import os
 import pwd
@@ -31,7 +31,7 @@ def programs() -> Path | None:
 
 
 def _other_user() -> dict[str, Any]:
-    """The user to run the server as: PostgreSQL refuses root."""
+    """The user that runs the server, because PostgreSQL refuses root; empty without root."""
     if os.geteuid():
         return {}
     names = [entry.pw_name for entry in pwd.getpwall()]
@@ -40,14 +40,14 @@ def _other_user() -> dict[str, Any]:
 
 
 class Server:
-    """A running server that listens on a socket in its own folder only."""
+    """A running server, which listens on a socket in its own folder only."""
 
     def __init__(self, bin_folder: Path, folder: Path) -> None:
         self._bin = bin_folder
         self._folder = folder
-        self._who = _other_user()
-        if self._who:
-            os.chown(folder, self._who["user"], self._who["group"])
+        self._user = _other_user()
+        if self._user:
+            os.chown(folder, self._user["user"], self._user["group"])
         self._run("initdb", "-D", "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync")
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -65,7 +65,7 @@ class Server:
                 cwd=self._folder,
                 stdout=log,
                 stderr=log,
-                **self._who,
+                **self._user,
             )
         deadline = time.monotonic() + START_SECONDS
         while self._run("pg_isready", "-h", str(self._folder), "-q", check=False):
@@ -82,7 +82,7 @@ class Server:
     def _run(self, program: str, *arguments: str, check: bool = True) -> int:
         command = [str(self._bin / program), *arguments]
         ran = subprocess.run(
-            command, cwd=self._folder, capture_output=True, timeout=START_SECONDS, **self._who
+            command, cwd=self._folder, capture_output=True, timeout=START_SECONDS, **self._user
         )
         assert not check or not ran.returncode, ran.stderr.decode()
         return ran.returncode

@@ -1,4 +1,5 @@
-"""The opening of databases, and the possible damage of a loss of power to SQLite's files."""
+"""Settings of opened databases, and the damage that a loss of power may do to the files of
+SQLite."""
 
 from pathlib import Path
 from random import Random
@@ -10,13 +11,14 @@ from sqlalchemy import Engine, inspect, text
 from crossbook.recorder.database import open_database
 from crossbook.recorder.store import position_of
 from tests.recorder.matcher import RecordedMatcher
-from tests.recorder.naive import tables_of, tables_wanted
+from tests.recorder.naive import tables_expected, tables_of
 from tests.recorder.test_record import Recorder
 from tests.simulation.fake_disk import survivors
 
 NORMAL: Final = 1
 OFF: Final = 0
-"""`PRAGMA synchronous`: the log is synced before it goes into the database, not by every write."""
+"""Value of `PRAGMA synchronous`: the log is synced before it is copied into the database, and not
+at every write."""
 
 TRANSACTIONS: Final = 30
 CUTS: Final = 60
@@ -33,7 +35,7 @@ CUTS: Final = 60
         ("temp_store", 2),
     ],
 )
-def test_every_connection_to_sqlite_is_set_as_wanted(
+def test_every_connection_to_sqlite_has_its_settings(
     sqlite_engine: Engine, pragma: str, value: object
 ) -> None:
     for _ in range(2):
@@ -58,7 +60,7 @@ def test_postgresql_does_not_wait_for_its_disk_and_reads_one_state(
         assert connection.execute(text("SHOW transaction_isolation")).scalar() == "repeatable read"
 
 
-def test_two_reads_of_one_transaction_see_one_state(engine: Engine) -> None:
+def test_two_reads_of_one_transaction_return_one_state(engine: Engine) -> None:
     with engine.begin() as reading:
         before = reading.execute(text("SELECT seq FROM position")).scalar()
         with engine.begin() as writing:
@@ -96,13 +98,13 @@ def test_a_power_cut_takes_whole_transactions_and_the_record_goes_on(tmp_path: P
         found.add(seq)
         assert tables_of(engine) == recorded[seq], f"cut {cut}"
         again.settle()
-        assert tables_of(engine) == tables_wanted(matcher.record), f"cut {cut}"
+        assert tables_of(engine) == tables_expected(matcher.record), f"cut {cut}"
         engine.dispose()
     assert len(found) > 10
 
 
 def left_of(log: bytes, rng: Random) -> bytes:
-    """A possible remainder of a log of which only the first part was synced."""
+    """One possible content of a log of which only the first part was synced."""
     synced = rng.randrange(len(log))
     content = bytearray(log[:synced])
     for start, piece in survivors(rng, synced, log[synced:]):

@@ -168,7 +168,9 @@ def test_the_position_moves_with_every_command_and_not_with_heartbeats() -> None
 
 
 def test_api_keys_are_not_recorded() -> None:
-    key = Key("k", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 3)
+    key = Key(
+        key_id="k", scheme=KeyScheme.HMAC_SHA256, material=b"s" * 64, scopes=Scope.READ, account=3
+    )
     found = changes([KeyChanged(11, 0, 0, key)], [KeyDeleted(12, 0, 0, "k")])
     assert found.after.seq == 12
     assert [found.orders, found.changed, found.trades, found.fills, found.candles] == [[]] * 5
@@ -191,7 +193,9 @@ def test_every_instrument_is_recorded_once_with_the_first_command_after_it() -> 
         events: list[Event] = [
             InstrumentAdded(seq=12, gateway=0, request_seq=0, instrument=2, definition=added)
         ] if seq == 12 else []  # fmt: skip
-        digest.add(EventBatch(7, seq, seq, seq * 10, events))
+        digest.add(
+            EventBatch(incarnation=7, first_seq=seq, last_seq=seq, time_ns=seq * 10, events=events)
+        )
         one = digest.drain()
         assert one is not None
         found.append(one.instruments)

@@ -1,4 +1,5 @@
-"""Answers at the edges of their ranges: the row just inside is in, the one just outside is not."""
+"""Answers at the edges of their ranges: the row just inside is in the answer, the one just outside
+is not."""
 
 from typing import Any
 
@@ -46,7 +47,7 @@ ORDER = OrderRow(
 
 
 def candle(open_ns: int, interval_s: int = 60) -> Candle:
-    """A candle in which no two numbers are equal."""
+    """A candle whose numbers are all different."""
     return Candle(
         interval_s=interval_s,
         open_ns=open_ns,
@@ -81,18 +82,18 @@ def reader(engine: Engine, **rows: list[Any]) -> HistoryReader:
 
 
 def test_a_candle_comes_back_with_every_number_in_its_place(engine: Engine) -> None:
-    wanted = candle(5 * MINUTE_NS)
-    history = reader(engine, candles=[(1, wanted), (2, candle(6 * MINUTE_NS))])
+    recorded = candle(5 * MINUTE_NS)
+    history = reader(engine, candles=[(1, recorded), (2, candle(6 * MINUTE_NS))])
     stored: Any = history.answer(
         CandlesQuestion(request_id=1, min_seq=SEQ, instrument=1, interval_s=60)
     )
-    assert stored.candles == [wanted]
+    assert stored.candles == [recorded]
     market: Any = history.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=1))
-    assert (market.latest, market.minutes, market.incarnation) == ([wanted], [wanted], 7)
+    assert (market.latest, market.minutes, market.incarnation) == ([recorded], [recorded], 7)
 
 
 @pytest.mark.parametrize(
-    ("from_ns", "to_ns", "wanted"),
+    ("from_ns", "to_ns", "expected"),
     [
         (20, 40, [20, 30, 40]),
         (21, 39, [30]),
@@ -106,7 +107,7 @@ def test_a_candle_comes_back_with_every_number_in_its_place(engine: Engine) -> N
     ],
 )
 def test_a_range_of_candles_has_both_its_ends(
-    sqlite_engine: Engine, from_ns: int, to_ns: int, wanted: list[int]
+    sqlite_engine: Engine, from_ns: int, to_ns: int, expected: list[int]
 ) -> None:
     rows = [(1, candle(open_ns)) for open_ns in (10, 20, 30, 40, 50)]
     history = reader(sqlite_engine, candles=[*rows, (1, candle(30, 1)), (2, candle(35))])
@@ -115,11 +116,11 @@ def test_a_range_of_candles_has_both_its_ends(
             request_id=1, min_seq=SEQ, instrument=1, interval_s=60, from_ns=from_ns, to_ns=to_ns
         )
     )
-    assert [each.open_ns for each in stored.candles] == wanted
+    assert [each.open_ns for each in stored.candles] == expected
     assert not stored.more
 
 
-def test_a_range_that_ends_where_it_begins_is_one_and_one_that_ends_before_is_none(
+def test_a_range_may_end_where_it_begins_and_not_before(
     sqlite_engine: Engine,
 ) -> None:
     history = reader(sqlite_engine)
@@ -196,7 +197,7 @@ def test_neighbours_of_the_requested_account_order_and_instrument_are_left_out(
     ]  # fmt: skip
     trades = [(instrument, 1, 1, 5, 5, 1, 1, 2, 9) for instrument in (1, 2, 3)]
     history = reader(sqlite_engine, orders=orders, fills=fills, trades=trades)
-    for question, wanted in (
+    for question, expected in (
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5), [18, 17, 16]),
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, open_only=True), [18, 17, 16]),
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, instrument=2), [17]),
@@ -204,7 +205,7 @@ def test_neighbours_of_the_requested_account_order_and_instrument_are_left_out(
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, order_id=20), []),
     ):
         stored: Any = history.answer(question)
-        assert [each.order_id for each in stored.orders] == wanted, question
+        assert [each.order_id for each in stored.orders] == expected, question
     for of_fills, ids in (
         (FillsQuestion(request_id=1, min_seq=SEQ, account=5), [53, 52, 51]),
         (FillsQuestion(request_id=1, min_seq=SEQ, account=5, order_id=2), [52]),

@@ -1,4 +1,4 @@
-"""Answers equal a plain look over the rows, page by page; the refusal of a bad question names its
+"""Answers equal a plain search over the rows, page by page. The refusal of a bad question names its
 field."""
 
 from collections.abc import Callable
@@ -100,13 +100,13 @@ def pages(past: Past, first: Any, key: Callable[[Any], int], after: str, rows: s
 def test_orders_are_listed_newest_first_in_pages(past: Past) -> None:
     orders = past.rows["orders"]
     for account in (1, 2, 3, 4, 99):
-        wanted = newest(orders, OrderRecord, account=account)
+        expected = newest(orders, OrderRecord, account=account)
         for extra, chosen in (
-            ({}, wanted),
-            ({"instrument": IDS[1]}, [o for o in wanted if o.instrument == IDS[1]]),
-            ({"open_only": True}, [o for o in wanted if o.status <= 2]),
-            ({"ended_only": True}, [o for o in wanted if o.status > 2]),
-            ({"client_order_id": "a"}, [o for o in wanted if o.client_order_id == "a"]),
+            ({}, expected),
+            ({"instrument": IDS[1]}, [o for o in expected if o.instrument == IDS[1]]),
+            ({"open_only": True}, [o for o in expected if o.status <= 2]),
+            ({"ended_only": True}, [o for o in expected if o.status > 2]),
+            ({"client_order_id": "a"}, [o for o in expected if o.client_order_id == "a"]),
         ):  # fmt: skip
             question = OrdersQuestion(
                 request_id=1, min_seq=past.seq, account=account, limit=7, **extra
@@ -175,7 +175,7 @@ def within(orders: list[Any], from_ns: int, to_ns: int | None) -> list[Any]:
     return [o for o in orders if from_ns <= o.created_ns <= (2**63 if to_ns is None else to_ns)]
 
 
-def test_one_order_comes_with_its_fills(past: Past) -> None:
+def test_one_order_is_answered_with_its_fills(past: Past) -> None:
     traded = next(row for row in past.rows["orders"] if row["filled_lots"])
     fills = newest(past.rows["fills"], FillRecord, order_id=traded["order_id"])[::-1]
     answer = past.answer_to(
@@ -195,39 +195,41 @@ def test_one_order_comes_with_its_fills(past: Past) -> None:
 
 
 def test_fills_are_listed_newest_first_in_pages(past: Past) -> None:
-    wanted = newest(past.rows["fills"], FillRecord, account=2)
-    assert len(wanted) > 20
-    order_id = wanted[-1].order_id
+    expected = newest(past.rows["fills"], FillRecord, account=2)
+    assert len(expected) > 20
+    order_id = expected[-1].order_id
     for extra, chosen in (
-        ({}, wanted),
-        ({"instrument": IDS[0]}, [fill for fill in wanted if fill.instrument == IDS[0]]),
-        ({"order_id": order_id}, [fill for fill in wanted if fill.order_id == order_id]),
+        ({}, expected),
+        ({"instrument": IDS[0]}, [fill for fill in expected if fill.instrument == IDS[0]]),
+        ({"order_id": order_id}, [fill for fill in expected if fill.order_id == order_id]),
     ):
         question = FillsQuestion(request_id=1, min_seq=past.seq, account=2, limit=6, **extra)
         assert pages(past, question, lambda fill: fill.fill_id, "before", "fills") == chosen
 
 
 def test_trades_are_listed_as_they_happened(past: Past) -> None:
-    wanted = newest(past.rows["trades"], TradeRecord, instrument=IDS[0])[::-1]
+    expected = newest(past.rows["trades"], TradeRecord, instrument=IDS[0])[::-1]
     question = TradesQuestion(
         request_id=1, min_seq=past.seq, instrument=IDS[0], from_trade_id=1, limit=9
     )
-    assert pages(past, question, lambda trade: trade.trade_id, "from_trade_id", "trades") == wanted
+    assert (
+        pages(past, question, lambda trade: trade.trade_id, "from_trade_id", "trades") == expected
+    )
     last = past.answer_to(
         TradesQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0], limit=5)
     )
-    assert last == TradeRecords(request_id=1, seq=past.seq, trades=wanted[-5:], more=False)
+    assert last == TradeRecords(request_id=1, seq=past.seq, trades=expected[-5:], more=False)
 
 
-def test_candles_of_a_range_and_the_last_ones(past: Past) -> None:
+def test_candles_are_those_of_a_range_or_the_last_ones(past: Past) -> None:
     rows = [row for row in past.rows["candles"] if row["interval_s"] == 60]
-    wanted = newest(rows, Candle, instrument=IDS[0])[::-1]
-    assert len(wanted) > 18
+    expected = newest(rows, Candle, instrument=IDS[0])[::-1]
+    assert len(expected) > 18
     last = past.answer_to(
         CandlesQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0], interval_s=60, limit=5)
     )
-    assert last == CandleRecords(request_id=1, seq=past.seq, candles=wanted[-5:], more=True)
-    begin, end = wanted[3].open_ns, wanted[15].open_ns
+    assert last == CandleRecords(request_id=1, seq=past.seq, candles=expected[-5:], more=True)
+    begin, end = expected[3].open_ns, expected[15].open_ns
     ranged = past.answer_to(
         CandlesQuestion(
             request_id=1,
@@ -239,28 +241,28 @@ def test_candles_of_a_range_and_the_last_ones(past: Past) -> None:
             limit=10,
         )
     )
-    assert ranged == CandleRecords(request_id=1, seq=past.seq, candles=wanted[3:13], more=True)
+    assert ranged == CandleRecords(request_id=1, seq=past.seq, candles=expected[3:13], more=True)
     rest = past.answer_to(
         CandlesQuestion(
             request_id=1,
             min_seq=past.seq,
             instrument=IDS[0],
             interval_s=60,
-            from_ns=wanted[13].open_ns,
+            from_ns=expected[13].open_ns,
             to_ns=end,
             limit=10,
         )
     )
-    assert rest == CandleRecords(request_id=1, seq=past.seq, candles=wanted[13:16], more=False)
+    assert rest == CandleRecords(request_id=1, seq=past.seq, candles=expected[13:16], more=False)
     before = past.answer_to(
         CandlesQuestion(
             request_id=1, min_seq=past.seq, instrument=IDS[0], interval_s=60, to_ns=end - 1, limit=2
         )
     )
-    assert before.candles == wanted[13:15]
+    assert before.candles == expected[13:15]
 
 
-def test_a_market_goes_on_from_its_latest_candles_and_a_day_of_minutes(past: Past) -> None:
+def test_the_record_of_a_market_has_its_latest_candles_and_a_day_of_minutes(past: Past) -> None:
     mine = [row for row in past.rows["candles"] if row["instrument"] == IDS[0]]
     latest = {row["interval_s"]: pick(Candle, row) for row in mine}
     minutes = [pick(Candle, row) for row in mine if row["interval_s"] == 60]
@@ -369,7 +371,7 @@ def test_no_question_reads_a_whole_table(sqlite_engine: Engine) -> None:
         assert f"INDEX {index} " in used, plans
 
 
-def test_answers_see_whole_transactions_only(engine: Engine) -> None:
+def test_answers_have_whole_transactions_only(engine: Engine) -> None:
     past = Past(engine, batches=20)
     written: list[str] = []
 

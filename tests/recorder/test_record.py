@@ -1,7 +1,7 @@
-"""The rows equal those of the reference model after any fault on the way to them.
+"""The rows equal those of the reference model after any fault on the way.
 
 Random commands go through the real engine, whose events are checked against the model's. Batches
-are lost, doubled and reordered; the recorder is killed between and inside its transactions and
+are lost, doubled and reordered; the recorder is killed between and inside its transactions, and
 starts again from the database.
 """
 
@@ -20,7 +20,7 @@ from crossbook.recorder.replica import RESEND_AGAIN_NS, RecorderReplica
 from crossbook.recorder.store import Store
 from tests.properties.market import INSTRUMENTS
 from tests.recorder.matcher import RecordedMatcher
-from tests.recorder.naive import tables_of, tables_wanted
+from tests.recorder.naive import tables_expected, tables_of
 
 SEEDS = 12
 POSTGRESQL_SEEDS = 2
@@ -28,11 +28,11 @@ BATCHES = 250
 
 
 class Killed(Exception):  # noqa: N818 - not an error: a kill, seen by the code it ends
-    """The process ended."""
+    """The process was killed."""
 
 
 class Recorder:
-    """One life after the other of a recorder: the work of its loop, without sockets."""
+    """A recorder over several lives: the work of its loop, without sockets."""
 
     def __init__(self, engine: Engine, matcher: RecordedMatcher, chance: Random) -> None:
         self._store = Store(engine)
@@ -42,7 +42,7 @@ class Recorder:
         self.start()
 
     def start(self) -> None:
-        """Begin from the database; gathered changes that were not written are gone."""
+        """Begin from the database. Changes that were gathered and not written are lost."""
         self._store.open()
         position, latest = self._store.load(instrument.id for instrument in INSTRUMENTS)
         self._digest = EventDigest(INSTRUMENTS, position, latest)
@@ -57,10 +57,10 @@ class Recorder:
     def request_missing(self) -> bool:
         """Request missing batches and apply the answer; returns whether any were missing."""
         self._matcher.now_ns += RESEND_AGAIN_NS
-        wanted = self._replica.next_request(self._matcher.now_ns)
-        if wanted is None:
+        request = self._replica.next_request(self._matcher.now_ns)
+        if request is None:
             return False
-        answer = decode_matcher_reply(encode(self._matcher.answer(wanted)))
+        answer = decode_matcher_reply(encode(self._matcher.answer(request)))
         for ready in self._replica.receive_reply(answer):
             self._digest.add(ready)
         return True
@@ -87,7 +87,7 @@ class Recorder:
 
 @contextmanager
 def killed_inside(kill: bool) -> Iterator[None]:
-    """Within, a transaction ends in the middle if `kill` is set."""
+    """End a transaction inside `with` in the middle if `kill` is set."""
     patch = pytest.MonkeyPatch()
 
     def reached(point: str) -> None:
@@ -122,10 +122,10 @@ def run(engine: Engine, seed: int, batches: int) -> Recorder:
             recorder.start()
         if not number % 50:
             recorder.settle()
-            assert tables_of(engine) == tables_wanted(matcher.record), f"seed {seed}, {number}"
+            assert tables_of(engine) == tables_expected(matcher.record), f"seed {seed}, {number}"
     recorder.settle()
     found = tables_of(engine)
-    assert found == tables_wanted(matcher.record), f"seed {seed}"
+    assert found == tables_expected(matcher.record), f"seed {seed}"
     open_rows = {row["order_id"]: row for row in found["orders"] if row["status"] <= 2}
     assert {order.order_id for order in matcher.generator.reference.open} == set(open_rows)
     for order in matcher.generator.reference.open:

@@ -57,7 +57,7 @@ def recorded(seq: int = 20) -> RecorderReplica:
 
 
 def proven(seq: int = 20) -> RecorderReplica:
-    """A replica whose matcher has shown that it has the same history."""
+    """A replica whose matcher has proven to have the same history."""
     replica = recorded(seq)
     assert not replica.receive_reply(resend(replica.next_request(0), batch(seq - 4, seq)))
     assert replica.proven
@@ -142,7 +142,7 @@ def test_a_request_that_could_not_be_sent_is_repeated_at_once() -> None:
     assert replica.next_request(1) is not None
 
 
-def test_a_record_whose_last_batch_is_pruned_goes_on_with_the_next() -> None:
+def test_a_record_with_a_pruned_last_batch_goes_on_with_the_next() -> None:
     replica = recorded()
     replica.receive(batch(21, 21))
     assert numbers(replica.receive_reply(too_old(replica.next_request(0), 21, 21))) == [21]
@@ -152,7 +152,7 @@ def test_a_record_whose_last_batch_is_pruned_goes_on_with_the_next() -> None:
     )
 
 
-def test_an_old_heartbeat_is_queried_and_forgiven() -> None:
+def test_an_old_heartbeat_leads_to_a_request_and_is_forgiven() -> None:
     replica = proven()
     replica.receive(heartbeat(12))
     resend_request = replica.next_request(RESEND_AGAIN_NS)
@@ -243,7 +243,7 @@ def test_only_an_earlier_number_of_the_same_incarnation_casts_doubt(
 
 
 @pytest.mark.parametrize("incarnation", [INCARNATION - 1, INCARNATION + 1])
-def test_batches_of_another_incarnation_under_the_same_numbers_are_not_taken(
+def test_batches_of_another_incarnation_under_the_same_numbers_are_not_applied(
     incarnation: int,
 ) -> None:
     replica = recorded()
@@ -257,7 +257,7 @@ def test_batches_of_another_incarnation_under_the_same_numbers_are_not_taken(
 
 
 @pytest.mark.parametrize("number", [-1, 1])
-def test_the_end_in_an_answer_to_another_question_is_not_applied(number: int) -> None:
+def test_the_end_in_an_answer_to_another_request_is_not_applied(number: int) -> None:
     replica = recorded()
     resend_request = replica.next_request(0)
     assert resend_request is not None
@@ -274,7 +274,7 @@ def test_the_end_in_an_answer_to_another_question_is_not_applied(number: int) ->
 
 
 @pytest.mark.parametrize(("first", "last"), [(16, 20), (20, 20), (20, 24)])
-def test_the_batch_that_holds_the_last_number_proves_wherever_it_holds_it(
+def test_a_batch_with_the_last_number_anywhere_in_it_proves_the_history(
     first: int, last: int
 ) -> None:
     replica = recorded()
@@ -286,14 +286,14 @@ def test_the_batch_that_holds_the_last_number_proves_wherever_it_holds_it(
 
 
 @pytest.mark.parametrize(("first", "last"), [(15, 19), (21, 25)])
-def test_a_batch_beside_the_last_number_proves_nothing(first: int, last: int) -> None:
+def test_a_batch_without_the_last_number_proves_nothing(first: int, last: int) -> None:
     replica = recorded()
     replica.receive_reply(resend(replica.next_request(0), batch(first, last)))
     assert not replica.proven
 
 
 @pytest.mark.parametrize(("last", "broken"), [(19, True), (20, False), (21, False)])
-def test_a_matcher_that_came_just_as_far_is_not_one_that_lost_its_end(
+def test_a_matcher_at_the_last_recorded_number_has_not_lost_its_end(
     last: int, broken: bool
 ) -> None:
     replica = recorded()
@@ -306,7 +306,7 @@ def test_a_matcher_that_came_just_as_far_is_not_one_that_lost_its_end(
 
 
 @pytest.mark.parametrize(("first", "proves"), [(19, False), (20, False), (21, True)])
-def test_a_record_is_proven_by_an_end_that_was_pruned_and_by_no_other(
+def test_only_an_answer_that_the_last_number_was_pruned_proves_a_record(
     first: int, proves: bool
 ) -> None:
     replica = recorded()

@@ -1,4 +1,4 @@
-"""The rows that are deleted after HISTORY_DAYS, and the rows that never are."""
+"""The rows that are deleted after HISTORY_DAYS, and the rows that are kept for ever."""
 
 from itertools import count
 from typing import Any
@@ -94,7 +94,7 @@ def record(engine: Engine) -> None:
 
 
 def forget(engine: Engine, days: int) -> list[int]:
-    """Rows removed in each of many steps."""
+    """The number of rows that each of many steps deletes."""
     retention = Retention(engine, [1, 2], days)
     retention.time_ns = NOW_NS
     return [retention.step(n * IDLE_NS) for n in range(60)]
@@ -121,7 +121,9 @@ def test_only_rows_that_ended_long_enough_ago_are_deleted(engine: Engine) -> Non
     assert len(after["orders"]) < len(before["orders"])
 
 
-def test_a_step_removes_a_little(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_deletes_a_bounded_number_of_rows(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(retention_module, "ROWS_AT_ONCE", 3)
     record(engine)
     before = tables_of(engine)
@@ -134,14 +136,14 @@ def test_a_step_removes_a_little(engine: Engine, monkeypatch: pytest.MonkeyPatch
     assert not [row for row in after["fills"] if row["time_ns"] < NOW_NS - DAYS * DAY_NS]
 
 
-def test_zero_days_keep_everything(engine: Engine) -> None:
+def test_with_zero_days_every_row_is_kept(engine: Engine) -> None:
     record(engine)
     before = tables_of(engine)
     assert not any(forget(engine, 0))
     assert tables_of(engine) == before
 
 
-def test_steps_follow_each_other_at_a_distance(engine: Engine) -> None:
+def test_steps_follow_each_other_at_an_interval(engine: Engine) -> None:
     record(engine)
     retention = Retention(engine, [1, 2], DAYS)
     assert not retention.step(0), "nothing recorded yet in this life"
@@ -157,7 +159,7 @@ def test_steps_follow_each_other_at_a_distance(engine: Engine) -> None:
 
 
 EDGE_NS = NOW_NS - DAYS * DAY_NS
-"""What is older than this is forgotten; what is of this very moment is not."""
+"""Rows from before this time are deleted; rows of this very time are kept."""
 
 
 def write(engine: Engine, **rows: list[Any]) -> None:
@@ -177,12 +179,12 @@ def write(engine: Engine, **rows: list[Any]) -> None:
 
 
 def left(engine: Engine, table: str, column: str) -> list[int]:
-    """A column of the rows that are left after all old ones were deleted."""
+    """Delete all old rows; return a column of the others."""
     forget(engine, DAYS)
     return [row[column] for row in tables_of(engine)[table]]
 
 
-def test_rows_just_inside_the_edge_stay_and_rows_just_outside_go(engine: Engine) -> None:
+def test_rows_just_inside_the_edge_stay_and_rows_just_outside_are_deleted(engine: Engine) -> None:
     times = [EDGE_NS - DAY_NS // 2, EDGE_NS - 1, EDGE_NS, EDGE_NS + 1, EDGE_NS + DAY_NS // 2]
     numbered = list(enumerate(times, 1))
     write(
@@ -234,7 +236,7 @@ def test_a_step_that_is_full_leaves_the_other_instruments_for_the_next(
     assert [retention.step(n * BUSY_NS) for n in range(3)] == [3, 3, 0]
 
 
-def test_orders_are_looked_at_a_step_at_a_time_and_again_from_the_first(
+def test_orders_are_read_a_step_at_a_time_and_again_from_the_first(
     sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention_module, "ROWS_AT_ONCE", 3)
@@ -256,7 +258,7 @@ def test_orders_are_looked_at_a_step_at_a_time_and_again_from_the_first(
     assert [row["order_id"] for row in tables_of(sqlite_engine)["orders"]] == [1, 3]
 
 
-def test_nothing_is_deleted_before_a_time_is_known(engine: Engine) -> None:
+def test_nothing_is_deleted_before_the_time_is_known(engine: Engine) -> None:
     write(engine, trades=[trade(1, 1, 1)])
     retention = Retention(engine, [1], DAYS)
     assert not retention.step(0)

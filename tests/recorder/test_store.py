@@ -1,4 +1,4 @@
-"""Opening, refusing and never half writing a record, on both databases."""
+"""A record on both databases is opened, refused, and never half written."""
 
 import os
 import subprocess
@@ -73,7 +73,7 @@ def orders(engine: Engine) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(select(ORDERS))]
 
 
-def test_a_new_database_gets_every_table_once(engine: Engine) -> None:
+def test_in_a_new_database_every_table_is_made_once(engine: Engine) -> None:
     assert set(METADATA.tables) <= set(inspect(engine).get_table_names())
     Store(engine).open()
     assert Store(engine).load([1]) == (RecordPosition(), {1: []})
@@ -131,13 +131,13 @@ def notional_survives(engine: Engine, first: int, added: int) -> None:
     """Store a value and add another, twice; assert that their sum comes back."""
     store, reader = Store(engine), HistoryReader(engine)
     store.write(changes(RecordPosition(), AFTER, [replace(ROW, filled_notional=first)], []))
-    for seq, wanted in ((4, first + added), (5, first + 2 * added)):
+    for seq, expected in ((4, first + added), (5, first + 2 * added)):
         change = OrderUpdate(1, filled_notional=added)
         before, after = replace(AFTER, seq=seq - 1), replace(AFTER, seq=seq)
         store.write(changes(before, after, [], [change]))
         answer = reader.answer(OrdersQuestion(request_id=1, min_seq=seq, account=ROW.account))
         assert isinstance(answer, OrderRecords)
-        assert [order.filled_notional for order in answer.orders] == [wanted]
+        assert [order.filled_notional for order in answer.orders] == [expected]
 
 
 @pytest.mark.parametrize("lots", EDGES)
@@ -212,7 +212,7 @@ def test_tables_with_one_column_a_sum_are_brought_forward(engine: Engine, notion
         assert latest_candles(connection, 1)[0].quote_volume == notional
 
 
-def test_tables_without_instruments_get_them_with_the_next_transaction(engine: Engine) -> None:
+def test_tables_without_instruments_receive_them_with_the_next_transaction(engine: Engine) -> None:
     with engine.begin() as connection:
         INSTRUMENTS.drop(connection)
         connection.execute(update(POSITION).values(schema_version=3))
@@ -238,7 +238,7 @@ def test_tables_that_hold_a_cut_sum_are_refused_with_the_remedy(engine: Engine) 
         assert connection.scalar(select(POSITION.c.schema_version)) == 2
 
 
-def test_a_transaction_that_fails_leaves_nothing(engine: Engine) -> None:
+def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
     store = Store(engine)
     with pytest.raises(IntegrityError):
         store.write(changes(RecordPosition(), AFTER, [ROW, ROW], []))

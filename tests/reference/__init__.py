@@ -1,1 +1,1 @@
-"""docs/reference/ and the code agree."""
+"""The pages of docs/reference/ agree with the code."""

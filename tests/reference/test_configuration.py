@@ -49,7 +49,7 @@ def test_every_setting_is_listed_and_no_other_one() -> None:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_setting_has_its_default_and_range(name: str) -> None:
+def test_a_setting_has_its_default_and_range(name: str) -> None:
     default, values, meaning = LISTED[name]
     assert set(default.strip("`").split(",")) == set(default_of(FIELDS[name]).split(","))
     assert values.startswith(values_of(FIELDS[name]))

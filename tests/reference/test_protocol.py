@@ -85,16 +85,16 @@ def differences(message: type[Struct], text: str) -> list[str]:
     text = section(text, name)
     tag = message.__struct_config__.tag
     found = []
-    wanted = [] if tag is None else [["0", "", f"tag {tag}", ""]]
-    for index, field in enumerate(structs.fields(message), len(wanted)):
-        wanted.append([str(index), f"`{field.encode_name}`", "", default_text(field)])
+    expected = [] if tag is None else [["0", "", f"tag {tag}", ""]]
+    for index, field in enumerate(structs.fields(message), len(expected)):
+        expected.append([str(index), f"`{field.encode_name}`", "", default_text(field)])
     listed = [[cells[0], cells[1], "", cells[4]] for cells in rows(text)]
     if tag is not None:
         listed[0][2] = rows(text)[0][3]
         if not text.strip().startswith(f"Tag {tag}."):
             found.append(f"{name}: the text does not begin with its tag {tag}")
-    if listed != wanted:
-        found.append(f"{name}: the page has {listed}, the message {wanted}")
+    if listed != expected:
+        found.append(f"{name}: the page has {listed}, the message {expected}")
     found += [f"{name}.{cells[1]}: no meaning" for cells in rows(text) if len(cells[3]) < 3]
     return found
 
@@ -114,7 +114,7 @@ def default_text(field: Any) -> str:
 @pytest.mark.parametrize(("message", "text"), [
     pytest.param(message, text, id=message.__name__) for message, text in messages()
 ])  # fmt: skip
-def test_message_is_documented_as_it_is(message: type[Struct], text: str) -> None:
+def test_a_message_is_documented_as_it_is(message: type[Struct], text: str) -> None:
     assert not differences(message, text)
 
 
@@ -139,7 +139,7 @@ def test_a_difference_is_found(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize("enum", ENUMS, ids=lambda enum: enum.__name__)
-def test_enumeration_is_documented_as_it_is(enum: type[IntEnum]) -> None:
+def test_an_enumeration_is_documented_as_it_is(enum: type[IntEnum]) -> None:
     values = ", ".join(f"{each.value} `{each.name}`" for each in enum)
     assert f"| {enum.__name__} | {values} |" in section(ORDER_ENTRY, "Enumerations")
 
@@ -163,7 +163,7 @@ def test_limits_are_documented_as_they_are() -> None:
     assert f"{questions.QUESTION_BYTES_MAX:,} bytes" in limits
 
 
-def test_frame_of_the_hex_dump_decodes_to_the_order_described() -> None:
+def test_the_frame_of_the_hex_dump_decodes_to_the_order_described() -> None:
     dump = ORDER_ENTRY.partition("```text\n")[2].partition("```")[0]
     frame = bytes.fromhex("".join(line[6:53] for line in dump.splitlines()))
     token, payload = frame[: entry.TOKEN_BYTES], frame[entry.TOKEN_BYTES :]
@@ -184,7 +184,7 @@ def test_frame_of_the_hex_dump_decodes_to_the_order_described() -> None:
     assert decode_requests(bytes([payload[0] - 1]) + payload[1:-1]) == ((order,), [])
 
 
-def test_checksum_of_the_worked_example_is_right() -> None:
+def test_the_checksum_of_the_worked_example_is_right() -> None:
     text = section(MARKET_DATA, "Book checksum")
     instrument = instruments.example()
     depth = Depth()

@@ -1,4 +1,4 @@
-"""Every folder has a README of one screen that leads to its documentation."""
+"""Every folder has a README of one screen that links its documentation."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ LINES_MAX: Final = 60
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_readme_is_short_and_leads_to_the_documentation(folder: str) -> None:
+def test_a_readme_is_short_and_links_the_documentation(folder: str) -> None:
     text = (ROOT / folder / "README.md").read_text()
     assert text.startswith(f"# {folder}\n")
     assert text.count("\n") <= LINES_MAX
@@ -23,7 +23,7 @@ def test_readme_is_short_and_leads_to_the_documentation(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["common", "gateway", "matcher", "crossbook", "tests"])
-def test_readme_names_every_room(folder: str) -> None:
+def test_a_readme_names_every_room(folder: str) -> None:
     text = (ROOT / folder / "README.md").read_text()
     inside = (ROOT / folder).glob("*/*")
     rooms = {path.parent.name for path in inside if not path.parent.is_symlink()}

@@ -23,7 +23,7 @@ def test_every_reason_stands_once_with_its_code() -> None:
 
 
 @pytest.mark.parametrize("reason", REFUSALS, ids=lambda reason: reason.name)
-def test_refusal_has_its_status_and_text(reason: RejectReason) -> None:
+def test_a_refusal_has_its_status_and_text(reason: RejectReason) -> None:
     _, _, status, _, text, meaning = REFUSALS[reason]
     assert int(status) == STATUS.get(reason, 422)
     assert text == _REASON_TEXT.get(reason, "")
@@ -45,6 +45,8 @@ def test_fix_codes_are_those_of_the_rules() -> None:
 def test_codes_of_http_only_are_those_of_the_gateway() -> None:
     source = "".join(path.read_text() for path in sorted(GATEWAY.rglob("*.py")))
     used = {code: status for status, code in re.findall(r'Problem\((\d{3}), "([A-Z_]+)"', source)}
-    wanted = {code: status for code, status in used.items() if code not in RejectReason.__members__}
+    expected = {
+        code: status for code, status in used.items() if code not in RejectReason.__members__
+    }
     listed = {row[0].strip("`"): row[1] for row in rows(section(PAGE, "Codes of HTTP only"))}
-    assert listed == wanted
+    assert listed == expected

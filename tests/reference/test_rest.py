@@ -55,7 +55,7 @@ def test_every_route_is_listed_and_no_other_one(document: Any) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_route_has_its_parameters_documents_and_errors(document: Any, route: str) -> None:
+def test_a_route_has_its_parameters_documents_and_errors(document: Any, route: str) -> None:
     operation = operations_of(document)[route]
     request, answer, errors = ROUTES[route]
     parameters = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}

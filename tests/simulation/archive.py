@@ -36,7 +36,7 @@ class Archive:
         self._last_time_ns = 0
 
     def keep(self, encoded: bytes, how: str) -> None:
-        """Record a batch that was published or found again: the known one of its number, or the
+        """Record a batch that was published or found again: the known batch of its number, or the
         next one."""
         batch = decode_events(encoded)
         known = self._reported.get(batch.first_seq)
@@ -58,14 +58,15 @@ class Archive:
         self.events += batch.events
 
     def require_known(self, encoded: bytes) -> None:
-        """This batch, found on a disk, was published or found before, or was never sent."""
+        """Fail unless this batch, found on a disk, was published or found before, or was never
+        sent."""
         first_seq = decode_events(encoded).first_seq
         known = self._reported.get(first_seq)
         is_news = known is None and first_seq > self.last_seq
         require(is_news or known == encoded, f"batch {first_seq} is not the one that was published")
 
     def recovered(self, incarnation: int, seq: int) -> None:
-        """A matcher started at `seq`: it must have all batches it ever sent."""
+        """A matcher started at `seq`. Fail unless it has all batches that it ever sent."""
         require(seq == self.last_seq, f"recovered {seq}, but {self.last_seq} was published")
         require(
             not self.last_seq or incarnation == self.incarnation, "recovered another incarnation"
@@ -87,7 +88,7 @@ class Archive:
         self.handed[key] = self.offered.pop(key)
 
     def fenced(self, name: str) -> None:
-        """Record that another gateway has taken the place of this one, which ended."""
+        """Record that another gateway has taken the place of this one, which has ended."""
         self.fences.append(name)
 
     def answers(self) -> list[Any]:

@@ -19,7 +19,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
 
 
 class RunConditions(Struct, frozen=True):
-    """One draw. `faults` is how many are spread over the time of the `steps` requests."""
+    """One draw. `faults` of them are spread over the time of the `steps` requests."""
 
     traders: int
     consumers: int
@@ -43,7 +43,7 @@ class RunConditions(Struct, frozen=True):
 
     @property
     def harshness(self) -> Harshness:
-        """For the streams that must stand the loss of any message."""
+        """The chances of loss for streams that have to survive the loss of any message."""
         return Harshness(self.lost, self.doubled, self.late) if self.harsh else Harshness()
 
 

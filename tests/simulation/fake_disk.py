@@ -1,8 +1,8 @@
-"""A disk in memory with the faults of a real one: it loses writes, tears them, fails and dies.
+"""A disk in memory with the faults of a real one: it loses writes, tears them, fails and stops.
 
-The content of a file and its content after a loss of power differ here, as on a real machine.
-`kill` is the end of the process: nothing is lost. `crash` is the loss of power: synced bytes stay,
-and of the rest a part that the given generator draws.
+As on a real machine, a file has one content for readers, and another one after a loss of power.
+`kill` ends the process: nothing is lost. `crash` is the loss of power: synced bytes stay, and of
+the rest a part that the given generator draws.
 """
 
 import errno
@@ -20,7 +20,7 @@ class Died(Exception):  # noqa: N818 - names an event
 
 
 class _File:
-    """One file: its content in the system's memory, and its content on the platter."""
+    """One file: its content in memory, and its content on the platter."""
 
     def __init__(self, content: bytes | bytearray) -> None:
         self.seen = bytearray(content)
@@ -74,7 +74,7 @@ class FakeDisk:
         self._failures.clear()
 
     def crash(self, rng: Random) -> None:
-        """The machine loses power: unsynced writes are kept, dropped or torn, each on its own."""
+        """Lose power: unsynced writes are kept, dropped or torn, each on its own."""
         self.kill()
         for name in sorted(self._files):
             self._files[name].crash(rng)
@@ -84,11 +84,11 @@ class FakeDisk:
         self._files[name] = _File(content)
 
     def delete(self, name: str) -> None:
-        """A hand from outside removed the file."""
+        """Remove a file from outside."""
         del self._files[name]
 
     def copy(self) -> "FakeDisk":
-        """Another disk with the same files, all synced, that nothing has happened to."""
+        """Another disk with the same files, all synced, and without faults."""
         made = FakeDisk(self._capacity)
         for name, file in self._files.items():
             made.put(name, bytes(file.seen))

@@ -12,10 +12,10 @@ from tests.simulation.process import SimulatedProcess
 from tests.simulation.world import DAY, MILLISECOND, SECOND, SimulatedWorld
 
 START_MIN_NS = 150 * MILLISECOND
-"""A new process needs at least this long to start."""
+"""Least time until a started process runs."""
 
 LOOKS: Final = 10
-"""How often a run checks a copy of the disk after a loss of power that may destroy something."""
+"""Times that a run checks a copy of the disk after a loss of power that may destroy something."""
 
 _OPERATIONS: Final[tuple[Operation, ...]] = ("write", "sync", "sync", "claim", "replace", "read")
 

@@ -48,7 +48,7 @@ class GatewayProcess(SimulatedProcess):
         self._tick_at = 0
 
     def boot(self) -> bool:
-        """The memory of the gateway is gone."""
+        """Begin with an empty memory."""
         sessions = SessionTable(SESSIONS_MAX, lambda: self.world.rng.getrandbits(63))
         self.desk = OrderDesk(INSTRUMENTS, self.number, self._conditions.queue_size, sessions)
         self.link = MatcherLink(self.desk, self.number, base_at(self.clock.now_ns()))
@@ -57,7 +57,7 @@ class GatewayProcess(SimulatedProcess):
         return True
 
     def round(self) -> int:
-        """Tick when due, receive waiting messages, send the resulting ones."""
+        """Tick when due, receive waiting messages, and send the messages that follow."""
         now_ns = self.clock.monotonic_ns()
         if now_ns >= self._tick_at:
             self._ticks += 1

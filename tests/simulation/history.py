@@ -45,7 +45,7 @@ from tests.simulation.trader import Trader
 from tests.simulation.world import require
 
 Key = tuple[int, int, int, int]
-"""Number, order, trade and kind, which identify an execution."""
+"""An execution is identified by number, order, trade and kind."""
 
 Report = tuple[Key, tuple[int, ...]]
 """An execution: its key, and side, price, lots, filled and open lots, fee."""
@@ -107,7 +107,8 @@ def _check_answers(
     by_request: dict[tuple[str, int], list[int]],
     may_lose: bool,
 ) -> None:
-    """A request of a session that does not recover is sent, answered and applied once."""
+    """Assert that a request of a session that does not recover is sent, answered and applied
+    once."""
     for number, wish in trader.wishes_sent.items():
         label = f"{trader.name}: request {number} ({type(wish.request).__name__})"
         require(number in trader.resolved, f"{label} was never resolved")
@@ -192,7 +193,8 @@ def _check_answer(
 
 
 def _check_wishes(trader: Trader, events: list[Event]) -> None:
-    """An order with a client order id was entered at most once, and once if it was acknowledged."""
+    """Assert that an order with a client order id was entered at most once, and once if it was
+    acknowledged."""
     entered = Counter(
         event.client_order_id
         for event in events
@@ -274,7 +276,8 @@ def _add_trade(event: TradeExecuted, add: Any) -> None:
 
 
 def check_conservation(events: Sequence[Event]) -> None:
-    """Every order's lots are filled, open, canceled or expired; trade numbers are dense."""
+    """Assert that the lots of every order are filled, open, canceled or expired, and that trade
+    numbers are dense."""
     total: dict[int, int] = {}
     left: dict[int, int] = {}
     filled: Counter[int] = Counter()
@@ -328,7 +331,7 @@ def _reported(reply: Ack | Execution) -> Report | None:
 
 
 def _check_live(trader: Trader, truth: list[Report]) -> None:
-    """Every report is true; between two holes all were sent, each once."""
+    """Assert that every report is true, and that between two holes all were sent, each once."""
     facts = dict(truth)
     for receptions in trader.receptions:
         reported = [each for each in map(_reported, receptions.replies) if each is not None]

@@ -43,7 +43,7 @@ LATE_NS: Final = MILLISECOND
 
 
 class _Copy(FakeDisk):
-    """The snapshot of the snapshot process, kept for a later write."""
+    """The snapshot of the child process, kept for a later write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class SnapshotWriter:
         self._status: list[int] = []
 
     def begin(self, seq: int) -> None:
-        """Keep the present state, which will be the one written."""
+        """Keep the present state, which is written later."""
         engine, journal = rebuild(self._disk, seq)
         require(capture(engine) == capture(self._engine), "the journal makes another engine")
         copy = _Copy()
@@ -113,10 +113,10 @@ class MatcherProcess(SimulatedProcess):
         self._timekeeper: Timekeeper
         self._heartbeat_at = self._sync_at = 0
         self._safe = (0, 0)
-        """When the journal was synced last, and up to which number."""
+        """Time of the last sync of the journal, and the number up to which it was synced."""
 
     def boot(self) -> bool:
-        """Recover; only a failing disk is a reason not to."""
+        """Recover. A failing disk alone prevents it."""
         conditions = self.conditions
         resend_buffer = EventResendBuffer(conditions.resend_bytes)
         archive = self._archive
@@ -166,7 +166,7 @@ class MatcherProcess(SimulatedProcess):
             return 0
 
     def lose_power(self) -> None:
-        """The machine stops; what was not synced is gone, kept or torn.
+        """Stop the machine: bytes that were not synced are lost, kept or torn.
 
         Where that may undo published batches, a copy of the disk is checked instead: clients that
         received them would have to be corrected.
@@ -183,8 +183,8 @@ class MatcherProcess(SimulatedProcess):
         self.disk.kill()
 
     def _look_at_what_is_left(self) -> None:
-        """Lose the power of a copy of the machine: the rest is a prefix of the published batches
-        that has all that were safe."""
+        """Check a copy of the disk after a loss of power: it holds a prefix of the published
+        batches, with all safe ones."""
         disk = self.disk.fork()
         disk.crash(self.world.rng)
         found: list[Any] = []
@@ -205,7 +205,7 @@ class MatcherProcess(SimulatedProcess):
         self.world.trace(self.name, f"power would leave {seq} of {self._archive.last_seq}")
 
     def _check_delay(self) -> None:
-        """With an interval of syncs, unsafe records are no older than the interval."""
+        """Assert that with an interval of syncs no unsafe record is older than the interval."""
         if self.conditions.sync != "interval" or self.is_stalled:
             return
         delay_ns = self.world.now_ns - self._safe[0]

@@ -1,5 +1,5 @@
-"""A network of ZeroMQ's kind: messages of a connection arrive in order and whole; all else is
-uncertain.
+"""A network as ZeroMQ's: messages of a connection arrive whole and in order; nothing else is
+certain.
 
 A `Port` is a socket that binds, a `Plug` one that connects. Connections come up after a while when
 both processes live, and end with either of them or at random; of the messages on their way an
@@ -20,7 +20,7 @@ _time: Final[Callable[[tuple[int, Frame]], int]] = lambda item: item[0]  # noqa:
 
 
 class Harshness:
-    """How single messages fare inside a connection: chances of loss, doubling, being late."""
+    """Chances of loss, doubling and delay of single messages inside a connection."""
 
     def __init__(self, lost: float = 0.0, doubled: float = 0.0, late: float = 0.0) -> None:
         self.lost = lost
@@ -102,7 +102,7 @@ class PortConnection:
 
 
 class Owner:
-    """The process behind a socket, as the network uses it."""
+    """A process behind a socket, as the network uses it."""
 
     name: str
     alive: bool
@@ -169,7 +169,7 @@ class Port:
             self.owner.wake(self._network.world.now_ns)
 
     def clear(self) -> None:
-        """Drop messages left by ended connections: the process ended."""
+        """Drop messages that ended connections left, because the process has ended."""
         self._left.clear()
 
     def check(self) -> None:
@@ -233,7 +233,8 @@ class Plug:
             self.owner.wake(self._network.world.now_ns)
 
     def clear(self) -> None:
-        """Drop unsent messages and those left by ended connections: the process ended."""
+        """Drop unsent messages and those that ended connections left, because the process has
+        ended."""
         self._unsent.clear()
         self._left.clear()
 
@@ -253,13 +254,13 @@ class Network:
         self._identities = count(1)
 
     def started(self, owner: Owner) -> None:
-        """A process lives: its connections will come up."""
+        """Record the start of a process: its connections will come up."""
         for plug in self.plugs:
             if plug.owner is owner or plug.port.owner is owner:
                 self._reconnect(plug)
 
     def ended(self, owner: Owner) -> None:
-        """A process is gone: so are its connections."""
+        """Record the end of a process, which ends its connections."""
         for plug in self.plugs:
             if plug.owner is owner or plug.port.owner is owner:
                 self.disconnect(plug)
@@ -281,7 +282,7 @@ class Network:
         self._reconnect(plug)
 
     def swallow(self, plug: Plug, for_ns: int) -> None:
-        """The connection transports nothing any more, and ends when that is detected."""
+        """Let a connection lose all messages from now on, and end when that is detected."""
         connection = plug.connection
         if connection is None:
             return

@@ -56,7 +56,8 @@ def _facts(order: OwnOrder | OrderState) -> tuple[object, ...]:
 
 
 def _check_fills(trader: Trader) -> None:
-    """After a catch-up from the beginning every fill has come, some of them twice."""
+    """Assert that after a catch-up from the beginning every fill has arrived, some of them
+    twice."""
     if not trader.final_complete:
         return
     sums: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])

@@ -1,4 +1,4 @@
-"""A simulated process: it runs in rounds, may stall, and may die at any point of a round."""
+"""A simulated process runs in rounds, may stall, and may end at any point of a round."""
 
 from tests.simulation.fake_disk import Died
 from tests.simulation.network import Network, Owner
@@ -9,10 +9,10 @@ ROUND_MAX_NS = 100 * MILLISECOND
 
 
 class SimulatedProcess(Owner):
-    """Whatever runs rounds over sockets. `boot` makes its parts, `round` uses them once.
+    """A process that runs rounds over sockets. `boot` makes its parts, `round` uses them once.
 
-    `die_in` arms it: it dies at that point in the future, points being the places in a round where
-    the real process may be killed with a different outcome.
+    `die_in` arms it: it ends at that point in the future. Points are the places in a round at which
+    a kill of the real process has different outcomes.
     """
 
     def __init__(self, world: SimulatedWorld, network: Network, name: str) -> None:

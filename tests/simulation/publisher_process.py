@@ -27,7 +27,7 @@ FEED_DRAIN_MAX: Final = 2_000
 
 
 class PublisherProcess(SimulatedProcess):
-    """One publisher with its service's rounds."""
+    """One publisher, which runs the rounds of its service."""
 
     replica: PublisherReplica
     past: Backfill
@@ -50,7 +50,7 @@ class PublisherProcess(SimulatedProcess):
         self._heartbeat_at = self._received_ns = 0
 
     def boot(self) -> bool:
-        """The memory of the publisher is gone."""
+        """Begin with an empty memory."""
         feed = Feed(INSTRUMENTS, base_at(self.clock.now_ns()), self._conditions.feed_history)
         self.replica = PublisherReplica(feed)
         self.past = Backfill(feed)
@@ -74,10 +74,10 @@ class PublisherProcess(SimulatedProcess):
                 self.public.publish(frames)
                 self.point()
         now_ns = self.world.now_ns
-        wanted = replica.next_request(now_ns)
-        if wanted is not None:
-            self.world.trace(self.name, f"asks {wanted}")
-            if not self._queries.send(encode(wanted)):
+        query = replica.next_request(now_ns)
+        if query is not None:
+            self.world.trace(self.name, f"requests {query}")
+            if not self._queries.send(encode(query)):
                 replica.not_sent()
         # Without a recorder, unknown statistics begin empty after a while.
         self.past.not_sent(self.past.next_questions(now_ns), now_ns)
@@ -116,7 +116,7 @@ class ConsumerProcess(SimulatedProcess):
         self.epochs: list[int] = []
 
     def boot(self) -> bool:
-        """A consumer without any state."""
+        """Begin with an empty memory."""
         self.follower = FeedFollower([each.symbol for each in INSTRUMENTS], self._channels)
         return True
 
@@ -132,7 +132,7 @@ class ConsumerProcess(SimulatedProcess):
             busy = True
             follower.on_feed(topic, int.from_bytes(seq, "big"), payload)
         for request in follower.drain_requests():
-            self.world.trace(self.name, f"asks {request}")
+            self.world.trace(self.name, f"requests {request}")
             if not self._requests.send(encode(request)):
                 break
         follower.drain_updates()

@@ -1,4 +1,5 @@
-"""One run from a seed: build the exchange, treat it badly, let it settle, check everything."""
+"""One run from a seed: make the exchange, trade under faults, let it settle, and check
+everything."""
 
 from collections.abc import Callable
 from random import Random
@@ -26,11 +27,11 @@ from tests.simulation.world import MILLISECOND, SECOND, SimulatedWorld, Violatio
 from tests.worlds.invariants import check
 
 STEPS = 120
-"""How often a trader acts in a run, by default."""
+"""Acts of traders in a run, by default."""
 
 BETWEEN_ACTS_NS = 30 * MILLISECOND
 SETTLE_MAX_NS = 120 * SECOND
-"""Time after the last fault in which everything has to be as it should."""
+"""Longest time after the last fault until everything has settled."""
 
 WORLD_STEPS_MAX = 2_000_000
 
@@ -53,7 +54,7 @@ class Result(Struct):
 
 
 class SimulationFailed(AssertionError):  # noqa: N818 - names an event
-    """A run broke a promise; the text has the command that repeats it."""
+    """A broken promise of a run; the text has the command that repeats it."""
 
     def __init__(self, seed: int, steps: int, error: BaseException) -> None:
         again = f"python -m tests.simulation --seed {seed}"
@@ -63,7 +64,7 @@ class SimulationFailed(AssertionError):  # noqa: N818 - names an event
 
 
 class SimulatedExchange:
-    """All parts of one exchange in one world."""
+    """All parts of one exchange in one simulated world."""
 
     def __init__(self, seed: int, steps: int, show: Callable[[str], None] | None) -> None:
         self.world = world = SimulatedWorld(seed, show)
@@ -92,7 +93,7 @@ class SimulatedExchange:
             world.after(world.rng.randrange(200 * MILLISECOND), process.start)
 
     def play(self) -> None:
-        """Trade during faults, then until all is settled."""
+        """Trade during faults, and then let everything settle."""
         world, conditions = self.world, self.conditions
         world.run_until(world.now_ns + 300 * MILLISECOND)
         end_ns = world.now_ns + conditions.steps * BETWEEN_ACTS_NS
@@ -109,8 +110,8 @@ class SimulatedExchange:
         clock = self.matcher.clock
         clock.offset_ns += max(0, self.matcher.sequencer.time_ns - clock.now_ns())
         self._settle("nothing is due", lambda: self.matcher.engine.next_due_ns == NEVER)
-        self._settle("all is equal", self._equal)
-        self._settle("all is told", self._reported)
+        self._settle("all books are equal", self._equal)
+        self._settle("every reply has arrived", self._reported)
         self._run(300 * MILLISECOND)
         for trader in self.traders:
             trader.caught_up_to = 0
@@ -221,7 +222,8 @@ class SimulatedExchange:
         return done
 
     def _check_replay(self) -> None:
-        """The files on disk, with snapshots and without, give the state of the running engine."""
+        """Assert that the files on disk, with snapshots and without, give the state of the running
+        engine."""
         engine = self.matcher.engine
         whole = self.matcher.journal.first_seq == 1
         for use_snapshots in (True, False) if whole else (True,):

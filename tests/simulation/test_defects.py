@@ -1,4 +1,4 @@
-"""The simulation finds bugs: each of these defects, inserted on purpose, breaks a promise in few
+"""The simulation finds defects: each of these, inserted on purpose, breaks a promise in few
 seeds."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,7 +56,7 @@ def resend_skips_a_command(patch: Patch) -> None:
 
 
 def no_dedupe(patch: Patch) -> None:
-    """Every command that arrives is applied."""
+    """Every command that arrives is applied, repeats too."""
     patch.setattr("crossbook.matcher.engine.engine.is_next_request", lambda last, request: True)
 
 
@@ -148,7 +148,7 @@ def session_hands_on_twice(patch: Patch) -> None:
 
 
 def answer_is_lost_with_the_connection(patch: Patch) -> None:
-    """A client that came back is not notified of missing reports."""
+    """A client that connects again receives no notice of missing reports."""
     receive_frame = OrderDesk.receive_frame
 
     def silent(self: OrderDesk, identity: bytes, frame: bytes) -> None:
@@ -194,7 +194,13 @@ def journal_forgets_a_payload(patch: Patch) -> None:
 
     def short(first: int, last: int, time_ns: int, payloads: Iterable[bytes], events: bytes) -> Any:
         kept = list(payloads)
-        return Record(first, last, time_ns, kept[:-1] if len(kept) > 1 else kept, events)
+        return Record(
+            first_seq=first,
+            last_seq=last,
+            time_ns=time_ns,
+            payloads=kept[:-1] if len(kept) > 1 else kept,
+            events=events,
+        )
 
     patch.setattr(sequencer, "Record", short)
 
@@ -238,12 +244,13 @@ DEFECTS = (
 )
 
 IN_THE_ENGINE = frozenset({no_dedupe, gaps_in_commands_are_applied, no_memory_of_retries})
-"""Patches of these are not seen by native code."""
+"""Defects whose patch has no effect on native code."""
 
 SEEDS_OF: dict[Callable[[Patch], None], range] = {
     answer_is_lost_with_the_connection: range(420, 720),
 }
-"""The seeds of defects that few find: some 2 in 100 find this one, and the first of these does."""
+"""Other seeds for a defect that few seeds find: some 2 in 100 find this one, and the first of these
+does."""
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)

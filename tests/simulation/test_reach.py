@@ -1,4 +1,4 @@
-"""The runs reach the faults: a kept promise means nothing without a fault."""
+"""The runs have every kind of fault: a kept promise shows nothing without a fault."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ REACHED: Final = {
     "commands are sent again": r"commands_sent_again",
     "events are missed": r"event_gap",
     "events are sent again": r"ResendRequest gave Resend$",
-    "feed messages are missed": r"asks RangeRequest",
+    "feed messages are missed": r"requests RangeRequest",
     "a client is gone": r"a client is gone",
     "a request stays without answer": r"-> Unanswered",
 }

@@ -1,4 +1,4 @@
-"""Many seeds: no promise is broken under the faults of any run."""
+"""No promise is broken by many seeds, under the faults of each run."""
 
 import pytest
 

@@ -1,8 +1,8 @@
-"""A client: a `crossbook` session without its socket, and a trader on top.
+"""A client: a `crossbook` session without its socket, and a trader that uses it.
 
-One kind has a session that recovers, one catches up in its own way, and one does neither. A trader
-repeats requests that were refused as busy or got no answer, mostly under the same client order id.
-Every reply is kept for the checks.
+There are three kinds: one has a session that recovers, one catches up by itself, and one does
+neither. A trader repeats requests that were refused as busy or got no answer, mostly under the same
+client order id. Every reply is kept for the checks.
 """
 
 from collections import deque
@@ -51,7 +51,7 @@ _BY_SYMBOL: Final = {each.symbol: each for each in INSTRUMENTS}
 
 DEADLINE_NS: Final = 3 * SECOND
 CALLS_MAX: Final = 30
-"""Requests a trader has open at once at most."""
+"""Most requests of a trader without an answer."""
 
 
 class Wish:
@@ -67,7 +67,7 @@ class Wish:
 
 
 class Reception:
-    """The replies under one welcome: between two of these some may be missing."""
+    """The replies between two welcomes. At a welcome some replies may be missing."""
 
     def __init__(self) -> None:
         self.replies: list[Ack | Execution] = []
@@ -117,7 +117,7 @@ class Trader(SimulatedProcess):
             self.session.observer = self.orders
 
     def boot(self) -> bool:
-        """Clients do not die here; their messages must not be lost."""
+        """Begin once: clients do not end here, because their messages must not be lost."""
         self.session.open()
         return True
 
@@ -326,7 +326,7 @@ class Trader(SimulatedProcess):
 
     def _see_base(self, pong: Pong) -> None:
         """Set the number where the delivered executions begin. A gateway that reported 0 may
-        correct it."""
+        correct it later."""
         reported = any(receptions.replies for receptions in self.receptions)
         if self.base_seq < 0 or not (
             pong.request_seq or self.base_seq or reported or self.session.recovering

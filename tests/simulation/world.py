@@ -17,7 +17,7 @@ EPOCH_NS: Final = 1_780_000_000 * SECOND
 
 
 class Violation(AssertionError):  # noqa: N818 - names a finding
-    """A promise was broken."""
+    """A broken promise."""
 
 
 def require(held: bool, text: str) -> None:
@@ -71,13 +71,13 @@ class SimulatedWorld:
         return self._hash.hexdigest()
 
     def between(self, low_ns: int, high_ns: int) -> int:
-        """A length of time, short ones as likely as long ones."""
+        """A random length of time, short ones as likely as long ones."""
         ratio = high_ns / low_ns
         return int(low_ns * ratio ** self.rng.random())
 
 
 class WallClock:
-    """The clock of one machine: the world's time and how far it is off."""
+    """The clock of one machine: the time of the world, and its error."""
 
     is_manual = False
 

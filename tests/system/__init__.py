@@ -1,1 +1,1 @@
-"""Whole journeys through the real processes."""
+"""Tests of whole exchanges of real processes."""

@@ -99,7 +99,7 @@ class Browser:
         return self.driver.execute_script(script, *arguments)
 
     def run_async(self, script: str, *arguments: Any) -> Any:
-        """The value that a script hands to `done`."""
+        """The value that a script passes to `done`."""
         self.driver.set_script_timeout(WAIT_SECONDS)
         body = f"const done = arguments[arguments.length - 1]; {script}"
         return self.driver.execute_async_script(body, *arguments)

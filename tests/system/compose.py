@@ -44,7 +44,8 @@ def seconds(text: str) -> float:
 
 
 class Composition:
-    """The services, each startable by its name; `folder` takes the place of the volumes."""
+    """The services of the file, each startable by its name. A temporary `folder` replaces the
+    volumes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

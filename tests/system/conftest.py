@@ -17,7 +17,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def window(browser: Browser) -> Browser:
-    """A desktop's window, with nothing loaded and nothing complained of."""
+    """A window of the size of a desktop, which has nothing loaded and reported nothing."""
     browser.open("about:blank")
     browser.resize(DESKTOP)
     browser.prefer("dark")

@@ -38,11 +38,11 @@ from tests.system.session import RawSession
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROCESSES = ("matcher", "publisher", "gateway")
 RECORDED = (*PROCESSES, "recorder")
-"""With the process that keeps the past, which the others do not need."""
+"""The starting order with the recorder, which the other processes do not need."""
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 PROBE_ACCOUNT = 2**31 - 1
-"""Account of the order round trip that proves readiness; no test trades with it."""
+"""Account of the orders that prove readiness; no test trades with it."""
 
 BOUND_BY = {
     "matcher": ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC", "MATCHER_ADMIN"),
@@ -73,7 +73,7 @@ class Exchange:
     """
 
     starter: ClassVar[Start] = staticmethod(start)
-    """How processes are started; tests, unlike measurements, may use a quicker way."""
+    """The function that starts a process. Tests, unlike measurements, may use a quicker one."""
 
     def __init__(
         self, *, order: Iterable[str] = PROCESSES, ready: bool = True, **settings: str
@@ -108,7 +108,7 @@ class Exchange:
             self._make_keys(own.get("FEED_ACCESS") == "keyed")
 
     def _make_keys(self, has_keyed_feed: bool) -> None:
-        """The exchange's key pair, where every process of it looks."""
+        """Make the key pair of the exchange in the folder that its processes read."""
         pair = new_pair()
         write_key_file(self.data / "curve.key", KeyFile(pair), "The exchange's.")
         self.keyring = Keyring.of_exchange(pair, has_keyed_feed=has_keyed_feed)
@@ -135,7 +135,7 @@ class Exchange:
 
     @property
     def history(self) -> str:
-        """Address of the recorder's questions about the past."""
+        """Address of the recorder for history queries."""
         return self.addresses["RECORDER_HISTORY"]
 
     @property
@@ -257,8 +257,8 @@ class Exchange:
         self.wait_until("the API is ready", ready, seconds)
 
     def wait_shown(self, symbol: str) -> None:
-        """Return once the gateway has a book of the instrument: at its start, and after a
-        publisher came back, it is still to get one."""
+        """Return once the gateway has a book of the instrument. It has none at its start, and after
+        a restart of the publisher."""
 
         def shown() -> bool:
             try:
@@ -337,7 +337,7 @@ class Exchange:
 
 
 def process_environment(settings: dict[str, str]) -> dict[str, str]:
-    """The environment of a process of ours: this one's without its settings, plus `settings`."""
+    """The environment of a process: the present one without settings, plus `settings`."""
     ours = {name.upper() for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH", ""))))

@@ -1,5 +1,8 @@
-"""Connections to an exchange with a recorder: commands straight to the matcher, questions about the
-past, and the truth to compare the tables with, read from the journal."""
+"""Connections to an exchange with a recorder: commands straight to the matcher, and history
+queries.
+
+The journal gives the true rows, with which the tables are compared.
+"""
 
 import subprocess
 import sys
@@ -21,7 +24,7 @@ from crossbook.common.process.programs import MODULES
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import Journal
 from crossbook.recorder.database import open_database
-from tests.recorder.naive import NaiveRecord, Row, tables_of, tables_wanted
+from tests.recorder.naive import NaiveRecord, Row, tables_expected, tables_of
 from tests.system.exchange import REPOSITORY, Exchange, select_nothing
 
 SECONDS = 20.0
@@ -46,7 +49,7 @@ class HistoryLine:
         self._context.destroy(linger=0)
 
     def trade(self, count: int, frame: int = 10) -> None:
-        """Hand the matcher so many random commands, which trade with each other."""
+        """Send the matcher so many random commands, which trade with each other."""
         for first in range(0, count, frame):
             commands = [self._command() for _ in range(min(frame, count - first))]
             assert self._commands.poll(round(SECONDS * 1000), zmq.POLLOUT), "no matcher"
@@ -84,17 +87,17 @@ class HistoryLine:
 
     def await_rows(self, url: str = "") -> None:
         """Return once the journal has stopped growing and the tables contain all of it."""
-        wanted = tables_wanted(self.truth())
+        expected = tables_expected(self.truth())
         engine = open_database(url or f"sqlite:///{self.exchange.data}/history.db")
         try:
             deadline = time.monotonic() + SECONDS
             while True:
                 select_nothing(0.2)
-                before, wanted = wanted, tables_wanted(self.truth())
+                before, expected = expected, tables_expected(self.truth())
                 found = _tables_so_far(engine)
-                if found == wanted == before and wanted["trades"]:
+                if found == expected == before and expected["trades"]:
                     return
-                counts = {name: (len(found[name]), len(wanted[name])) for name in wanted}
+                counts = {name: (len(found[name]), len(expected[name])) for name in expected}
                 assert time.monotonic() < deadline, f"{counts}\n{self.exchange.logs()}"
         finally:
             engine.dispose()

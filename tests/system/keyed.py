@@ -64,14 +64,20 @@ class KeyedExchange(Exchange):
     def add_key(
         self, key_id: str, account: int, scopes: Scope = Scope.READ | Scope.TRADE
     ) -> RequestSigner:
-        """Make a key of HMAC-SHA256; returns its signer once the gateway knows the key."""
+        """Make a key of HMAC-SHA256; return its signer once the gateway has the key."""
         secret = (key_id * 64)[:64]
-        key = Key(key_id, KeyScheme.HMAC_SHA256, secret.encode(), scopes, account)
+        key = Key(
+            key_id=key_id,
+            scheme=KeyScheme.HMAC_SHA256,
+            material=secret.encode(),
+            scopes=scopes,
+            account=account,
+        )
         with AdminClient(self.admin) as admin:
-            admin.act(CreateKey(0, 0, account, 0, key))
+            admin.act(CreateKey(gateway=0, request_seq=0, account=account, instrument=0, key=key))
         signer = RequestSigner(key_id, secret)
         self.wait_until(
-            f"the gateway knows key {key_id}",
+            f"the gateway has key {key_id}",
             lambda: self.send(signer, "GET", "/api/v1/account")[0] != 401,
         )
         return signer

@@ -1,5 +1,8 @@
-"""A service's loop on a clock that moves only while the loop sleeps: sockets and poller without
-ZeroMQ, which deliver the messages of a script and keep those sent, each with its time."""
+"""The loop of a service on a clock that moves only while the loop sleeps.
+
+Sockets and poller do without ZeroMQ: they deliver the messages of a script, and keep those sent,
+each with its time.
+"""
 
 from collections import deque
 from collections.abc import Callable

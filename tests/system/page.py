@@ -1,5 +1,5 @@
-"""The page as a person uses it: its acts and the shown values, for tests, measurements and the
-picture in the README."""
+"""The page as a user operates it: acts, and shown values. Tests, measurements and the picture in
+the README use it."""
 
 from typing import Any
 

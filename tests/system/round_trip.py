@@ -1,8 +1,8 @@
-"""A client of its own process: one trade between two accounts, seen on the public feed.
+"""A client in a process of its own: one trade between two accounts, received on the public feed.
 
 `python -m tests.system.round_trip` reads GATEWAY_ORDERS, PUBLISHER_FEED and PUBLISHER_SNAPSHOTS
-from the environment, with the settings of keys, and prints the trade as JSON. Run where the
-exchange is on another host.
+from the environment, with the settings of keys, and prints the trade as JSON. It runs on another
+host than the exchange.
 """
 
 import contextlib
@@ -22,7 +22,8 @@ READY_SECONDS = 30.0
 
 
 def first_ack(session: RawSession, deadline: float) -> entry.Ack:
-    """The first command that gets through once the parts have found each other."""
+    """The acknowledgement of the first command that is accepted, once the parts have found each
+    other."""
     while time.monotonic() < deadline:
         with contextlib.suppress(TimeoutError, ConnectionError):
             if not session.token:

@@ -98,7 +98,7 @@ class RawSession:
         self.send(request)
         return self.answer(request.request_seq, seconds=seconds)
 
-    def ask_all(self, *requests: entry.Request) -> list[entry.Reply]:
+    def replies_to_all(self, *requests: entry.Request) -> list[entry.Reply]:
         """Send requests as one frame and return their answers in the order of the requests."""
         self.send(*requests)
         return [self.answer(request.request_seq) for request in requests]
@@ -118,7 +118,7 @@ class RawSession:
         return [self.execution() for _ in range(count)]
 
     def quiet(self) -> bool:
-        """Whether no message was waiting: a ping overtakes no message sent before it."""
+        """Whether no message waits. A ping overtakes no message sent before it."""
         pong = self.reply_to(entry.Ping(self.next_seq()))
         assert isinstance(pong, entry.Pong), f"ping answered with {pong}"
         return not self.executions and not self._answers

@@ -1,5 +1,8 @@
-"""Orders of one instrument at a steady rate, whatever the exchange does: makers around a wandering
-price, half of them cancelled later, and takers. All are one account's, which trades with itself."""
+"""Orders of one instrument at a steady rate, whatever the answers are: makers around a wandering
+price, half of them canceled later, and takers.
+
+All orders are of one account, which trades with itself.
+"""
 
 import random
 import threading

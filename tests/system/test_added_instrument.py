@@ -1,4 +1,4 @@
-"""An instrument added while everything runs is traded, seen and recorded like any other."""
+"""An instrument that is added at run time is traded, published and recorded like any other."""
 
 from typing import Any
 

@@ -30,7 +30,7 @@ from tests.worlds.json_book import JsonBook
 SEED = 20_261_126
 ROUNDS = 120
 BOOKS = 20
-"""Fewest books of the stream, which shows some a second, however quick the rounds are."""
+"""Fewest books of the stream, which sends several a second however short the rounds are."""
 BURST = 30
 SYMBOL = "BTC-USDT"
 INSTRUMENT: Instrument = next(
@@ -172,7 +172,7 @@ def trade(
         while len(rest) < ROUNDS or len(stream.books) < BOOKS:
             assert stream.fault is None, stream.fault
             requests = [random_request(chance, session, known) for _ in range(BURST)]
-            for request, reply in zip(requests, session.ask_all(*requests), strict=True):
+            for request, reply in zip(requests, session.replies_to_all(*requests), strict=True):
                 if isinstance(reply, entry.Ack) and isinstance(request, entry.New):
                     known.append((reply.order_id, request.symbol))
             matcher.append(matcher_book(dealer))

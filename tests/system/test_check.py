@@ -1,4 +1,4 @@
-"""`crossbook check` shows by its exit status whether one process works."""
+"""`crossbook check` shows by its exit status whether a process works."""
 
 import json
 import subprocess

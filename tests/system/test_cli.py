@@ -94,7 +94,7 @@ def test_an_order_rests_trades_and_is_canceled(shell: Shell) -> None:
     assert shell.lines("orders") == []
 
 
-def test_words_for_people(shell: Shell) -> None:
+def test_results_are_printed_as_text(shell: Shell) -> None:
     status, out, _ = shell.run("buy", SYMBOL, "2", "3000", "--id", "mine")
     assert status == 0
     assert "(mine) accepted: NEW\n  open   2.0000 ETH" in out

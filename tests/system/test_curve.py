@@ -1,4 +1,4 @@
-"""Every ZeroMQ socket of an exchange with keys, and everybody who shall not get in."""
+"""Every ZeroMQ socket of an exchange with keys, and every peer that it has to refuse."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ ADMITTED = {
     "boss": {Realm.ADMIN, Realm.FEED},
     "exchange": set(Realm),
 }
-"""By key, the sockets that admit it."""
+"""The keys, each with the sockets that admit it."""
 
 
 class KeyedExchange:
@@ -62,7 +62,11 @@ class KeyedExchange:
         self.create("boss", Scope.ADMIN, 0)
         self.create("disabled", BOTH, ACCOUNT)
         self.create("elsewhere", BOTH, ACCOUNT, addresses=("192.0.2.0/24",))
-        self.act(SetKeyEnabled(0, 0, 0, 0, "disabled", False))
+        self.act(
+            SetKeyEnabled(
+                gateway=0, request_seq=0, account=0, instrument=0, key_id="disabled", enabled=False
+            )
+        )
 
     def admin(self, keys: Keyring | None = None, timeout_s: float = 5.0) -> AdminClient:
         address = self.exchange.addresses["MATCHER_ADMIN"]
@@ -82,8 +86,16 @@ class KeyedExchange:
         expires_ns: int = 0,
     ) -> None:
         pair = self.pairs[key_id] = new_pair()
-        key = Key(key_id, KeyScheme.CURVE, pair.public, scopes, account, addresses, expires_ns)
-        self.act(CreateKey(0, 0, account, 0, key))
+        key = Key(
+            key_id=key_id,
+            scheme=KeyScheme.CURVE,
+            material=pair.public,
+            scopes=scopes,
+            account=account,
+            addresses=addresses,
+            expires_ns=expires_ns,
+        )
+        self.act(CreateKey(gateway=0, request_seq=0, account=account, instrument=0, key=key))
 
     def keys(self, name: str) -> Keyring:
         if name == "exchange":
@@ -115,7 +127,7 @@ def knock(address: str, kind: int, keyring: Keyring | None) -> str:
 
 
 def refusal_of(client: Client, seconds: float = 20.0) -> OrderRejected:
-    """The first refusal of a request that was accepted until now."""
+    """The first refusal of a request. Earlier ones were accepted."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -141,7 +153,7 @@ def world() -> Iterator[KeyedExchange]:
 
 
 @pytest.mark.parametrize("setting", SOCKETS)
-def test_every_socket_admits_its_keys_and_nobody_else(world: KeyedExchange, setting: str) -> None:
+def test_every_socket_admits_its_keys_and_no_other(world: KeyedExchange, setting: str) -> None:
     realm, kind = SOCKETS[setting]
     address = world.exchange.addresses[setting]
     for name, realms in ADMITTED.items():
@@ -185,7 +197,7 @@ def test_a_key_of_scope_read_queries_and_trades_nothing(world: KeyedExchange) ->
             assert refused.value.reason == RejectReason.FORBIDDEN
 
 
-def test_somebody_elses_token_is_of_no_use(world: KeyedExchange) -> None:
+def test_the_token_of_another_session_is_refused(world: KeyedExchange) -> None:
     orders = world.exchange.orders
     with (
         RawSession(orders, ACCOUNT, keyring=world.keys("trader")) as victim,
@@ -204,11 +216,19 @@ def test_a_key_that_is_disabled_loses_its_session_at_once_and_logs_on_once_it_is
     world.create("brief", BOTH, 9)
     with world.client("brief", 9) as client:
         client.mass_cancel()
-        world.act(SetKeyEnabled(0, 0, 0, 0, "brief", False))
+        world.act(
+            SetKeyEnabled(
+                gateway=0, request_seq=0, account=0, instrument=0, key_id="brief", enabled=False
+            )
+        )
         assert refusal_of(client).text == "key brief is disabled"
         with pytest.raises(GatewayUnavailable, match=REFUSED), world.client("brief", 9, 0.2):
             pass
-        world.act(SetKeyEnabled(0, 0, 0, 0, "brief", True))
+        world.act(
+            SetKeyEnabled(
+                gateway=0, request_seq=0, account=0, instrument=0, key_id="brief", enabled=True
+            )
+        )
         world.exchange.wait_until("the key is enabled", lambda: is_accepted(client))
 
 
@@ -230,7 +250,7 @@ def test_a_keyed_feed_is_read_with_a_key(world: KeyedExchange) -> None:
             market.wait_ready(0.2)
 
 
-def test_clients_learn_why_they_are_not_admitted(world: KeyedExchange) -> None:
+def test_a_refused_client_receives_the_reason(world: KeyedExchange) -> None:
     orders = world.exchange.orders
     other = Keyring(world.pairs["trader"], new_pair().public)
     for keys, why in ((None, WITHOUT), (world.keys("boss"), REFUSED), (other, STRANGER)):
@@ -246,11 +266,23 @@ def test_an_administrator_acts_over_the_network_with_a_key_that_the_journal_name
     with world.admin(world.keys("deputy")) as deputy:
         view = deputy.view()
         assert view.instruments
-        deputy.act(SetInstrumentState(0, 0, 0, 1, InstrumentState.OPEN))
+        deputy.act(
+            SetInstrumentState(
+                gateway=0, request_seq=0, account=0, instrument=1, state=InstrumentState.OPEN
+            )
+        )
         assert "deputy" in world.exchange.log("matcher")
-        world.act(SetKeyEnabled(0, 0, 0, 0, "deputy", False))
+        world.act(
+            SetKeyEnabled(
+                gateway=0, request_seq=0, account=0, instrument=0, key_id="deputy", enabled=False
+            )
+        )
         with pytest.raises(CrossbookError, match="key deputy is disabled"):
-            deputy.act(SetInstrumentState(0, 0, 0, 1, InstrumentState.HALTED))
+            deputy.act(
+                SetInstrumentState(
+                    gateway=0, request_seq=0, account=0, instrument=1, state=InstrumentState.HALTED
+                )
+            )
     stranger = world.admin(world.keys("trader"), 0.2)
     with stranger, pytest.raises(GatewayUnavailable, match=REFUSED):
         stranger.view()

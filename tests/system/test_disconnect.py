@@ -55,7 +55,7 @@ def test_a_closed_websocket_cancels_its_own_orders(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize("wisher_leaves_first", [True, False])
-def test_the_wish_waits_for_the_zeromq_session_of_the_account(
+def test_cancel_on_disconnect_waits_for_the_zeromq_session_of_the_account(
     exchange: Exchange, wisher_leaves_first: bool
 ) -> None:
     account = 302 + wisher_leaves_first
@@ -69,7 +69,7 @@ def test_the_wish_waits_for_the_zeromq_session_of_the_account(
     exchange.wait_until("the order is gone", lambda: not open_orders(exchange, account), PROBE_S)
 
 
-def test_without_the_wish_orders_stay(exchange: Exchange) -> None:
+def test_without_cancel_on_disconnect_orders_stay(exchange: Exchange) -> None:
     with stream(exchange, 304, "false"):
         pass
     with stream(exchange, 305, "true"):

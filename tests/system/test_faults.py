@@ -1,4 +1,5 @@
-"""Faults on request in a running exchange, and what the project's own clients do with each."""
+"""Faults on request in a running exchange, and the reaction of the project's own clients to
+each."""
 
 import asyncio
 import json
@@ -132,7 +133,7 @@ def test_a_second_answer_is_ignored(client: Client, faults: Faults) -> None:
     assert faults.applied()["answer_twice"] >= 2
 
 
-def test_a_late_answer_to_a_request_given_up_is_ignored(client: Client, faults: Faults) -> None:
+def test_a_late_answer_to_an_abandoned_request_is_ignored(client: Client, faults: Faults) -> None:
     faults.answer_late(1_200, next=1, **MINE)
     with pytest.raises(OutcomeUnknown):
         buy(client, "late-1")
@@ -327,7 +328,7 @@ def test_every_fault_is_counted_in_metrics_and_cleared_at_once(
     assert faults.silent() == []
 
 
-def test_a_gateway_of_streams_alone_has_the_rules_too() -> None:
+def test_a_gateway_of_streams_alone_applies_rules_too() -> None:
     with Exchange(GATEWAY_ROLES="streams", FAULTS="on", ready=False) as exchange:
         for name in ("matcher", "publisher", "gateway"):
             exchange.start(name)

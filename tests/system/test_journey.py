@@ -297,7 +297,7 @@ def test_a_frame_of_many_requests_is_answered_one_by_one(traders: Traders) -> No
     maker, _ = traders
     requests = [new(maker, Side.BUY, "0.01", f"{1000 + n}") for n in range(20)]
     bad = new(maker, Side.BUY, "0.01", "1000.001")
-    replies = maker.ask_all(*requests[:10], bad, *requests[10:])
+    replies = maker.replies_to_all(*requests[:10], bad, *requests[10:])
     assert isinstance(replies.pop(10), entry.Reject)
     acks = [reply for reply in replies if isinstance(reply, entry.Ack)]
     assert [ack.request_seq for ack in acks] == [request.request_seq for request in requests]

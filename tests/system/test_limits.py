@@ -30,7 +30,13 @@ def exchange() -> Iterator[Exchange]:
 
 
 def order(session: RawSession) -> entry.New:
-    return entry.New(session.next_seq(), "BTC-USDT", int(Side.BUY), "0.001", "10000")
+    return entry.New(
+        request_seq=session.next_seq(),
+        symbol="BTC-USDT",
+        side=int(Side.BUY),
+        quantity="0.001",
+        price="10000",
+    )
 
 
 def throttled(replies: list[entry.Reply]) -> list[entry.Reject]:
@@ -43,7 +49,7 @@ def throttled(replies: list[entry.Reply]) -> list[entry.Reject]:
 
 def test_a_frame_of_orders_is_entered_as_far_as_the_bucket_goes(exchange: Exchange) -> None:
     with RawSession(exchange.orders, 11) as flooder, RawSession(exchange.orders, 12) as other:
-        replies = flooder.ask_all(*(order(flooder) for _ in range(20)))
+        replies = flooder.replies_to_all(*(order(flooder) for _ in range(20)))
         refused = throttled(replies)
         # A token may have come meanwhile.
         assert BURST <= 20 - len(refused) <= BURST + 2
@@ -55,7 +61,7 @@ def test_a_frame_of_orders_is_entered_as_far_as_the_bucket_goes(exchange: Exchan
 def test_queries_and_catch_ups_have_buckets_of_their_own(exchange: Exchange) -> None:
     with RawSession(exchange.orders, 21) as session:
         queries = [entry.Query(session.next_seq()) for _ in range(20)]
-        assert throttled(session.ask_all(*queries))
+        assert throttled(session.replies_to_all(*queries))
         assert isinstance(session.reply_to(order(session)), entry.Ack)
         first, second = (session.reply_to(entry.CatchUp(session.next_seq(), 1)) for _ in range(2))
         assert isinstance(first, entry.CaughtUp)

@@ -1,4 +1,4 @@
-"""`make run` as a user types it: four processes, a trade, Ctrl-C, nothing left behind."""
+"""`make run` as a user types it: four processes, a trade, Ctrl-C, and nothing left behind."""
 
 import os
 import re
@@ -53,7 +53,7 @@ def interrupt_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 def terminate_make(process: "subprocess.Popen[bytes]") -> None:
-    """A supervisor's end: SIGTERM to the one process it started."""
+    """The act of a supervisor: SIGTERM to the one process that it started."""
     process.terminate()
 
 
@@ -246,7 +246,7 @@ def test_a_wrong_setting_is_reported_once_and_nothing_starts(tmp_path: Path) -> 
 
 
 def end(family: list[psutil.Process]) -> None:
-    """Kill whatever of `family`, and of its offspring, still runs."""
+    """Kill every process of `family`, and of its children, that still runs."""
     for member in family:
         try:
             family = family + member.children(recursive=True)

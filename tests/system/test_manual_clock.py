@@ -1,6 +1,6 @@
-"""Every rule that depends on time, on all interfaces of real processes whose clock a test moves.
+"""Every rule that depends on time, on all interfaces of real processes whose clock the test moves.
 
-The matcher's heartbeats are rare: nothing here may depend on them.
+The heartbeats of the matcher are rare, so that no result can depend on them.
 """
 
 import json
@@ -165,7 +165,7 @@ def test_cancel_after_cancels_when_it_is_not_renewed(timed: TimedExchange, accou
     )  # fmt: skip
 
 
-def test_a_zeromq_client_gets_reports_and_times_of_the_moved_clock(
+def test_a_zeromq_client_receives_reports_and_times_of_the_moved_clock(
     timed: TimedExchange, account: int
 ) -> None:
     with Client(timed.exchange.orders, account) as client:
@@ -187,7 +187,16 @@ def test_a_halt_ends_at_its_time_on_every_interface(timed: TimedExchange) -> Non
         AdminClient(timed.admin) as admin,
         connect(f"{timed.exchange.api.replace('http', 'ws')}/ws/ticker/{SYMBOL}") as stream,
     ):
-        admin.act(SetInstrumentState(0, 0, 0, 1, InstrumentState.HALTED, until_ns))
+        admin.act(
+            SetInstrumentState(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=1,
+                state=InstrumentState.HALTED,
+                until_ns=until_ns,
+            )
+        )
         halted = timed.messages(stream, "state", lambda each: each["state"] == "halted")[-1]
         assert halted["state_until"] == time_text(until_ns)
         timed.advance("4m59s")

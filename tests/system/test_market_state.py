@@ -93,7 +93,7 @@ def wait_everywhere(exchange: Exchange, state: InstrumentState, symbol: str = SY
     assert on_the_feed(exchange, symbol) == state
 
 
-def test_a_halt_is_seen_everywhere_and_outlives_every_process(exchange: Exchange) -> None:
+def test_a_halt_shows_on_every_interface_and_outlives_every_process(exchange: Exchange) -> None:
     wait_everywhere(exchange, InstrumentState.OPEN)
     set_state(exchange, InstrumentState.HALTED, YEAR_2100_NS)
     wait_everywhere(exchange, InstrumentState.HALTED)

@@ -51,12 +51,12 @@ NOW = 1_780_000_000 * SECOND
 YEAR = 365 * 86_400 * SECOND
 HEARTBEAT_MS = 500
 LATE = 2
-"""Milliseconds by which the loop may be late, since it sleeps whole ones."""
+"""Most milliseconds by which the loop is late, because it sleeps whole ones."""
 
 
 class SlowWriter:
-    """A writer whose snapshot is written when the test sets it; a loop that waits for the snapshot
-    never ends."""
+    """A writer whose snapshot is complete when the test sets it. A loop that waited for the
+    snapshot would not end."""
 
     def __init__(self) -> None:
         self.begun: list[int] = []
@@ -91,7 +91,8 @@ class StandingClock(ManualClock):
 
 
 class Loop:
-    """A matcher whose clock moves only while it sleeps; with `is_manual` only its intervals do."""
+    """A matcher whose clock moves only while the loop sleeps. With `is_manual` only the intervals
+    of the clock move."""
 
     def __init__(
         self,
@@ -267,7 +268,7 @@ def test_an_order_expires_when_it_is_due(loop: Loop) -> None:
     assert 1_234 <= times[0] <= 1_236
 
 
-def test_with_a_manual_clock_an_order_expires_when_time_is_moved_and_nothing_looks_before(
+def test_with_a_manual_clock_an_order_expires_when_the_time_is_moved(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loop = Loop(monkeypatch, is_manual=True)
@@ -284,7 +285,9 @@ def test_with_a_manual_clock_an_order_expires_when_time_is_moved_and_nothing_loo
     before, moved, after = [decode_admin_reply(frames[-1]) for _, frames in loop.admin.sent]
     assert isinstance(before, AdminView)
     assert (before.time_ns, before.is_manual) == (NOW, True)
-    assert moved == AdminTimeAdvanced(2, NOW, NOW + SECOND, 3, 2)
+    assert moved == AdminTimeAdvanced(
+        request_id=2, before_ns=NOW, time_ns=NOW + SECOND, seq=3, batches=2
+    )
     assert isinstance(after, AdminView)
     assert (after.time_ns, after.clock_refused) == (NOW + SECOND, False)
     # Once a sleep at most: a timer that is due soon is not waited for.
@@ -338,7 +341,7 @@ def test_a_clock_that_jumps_for_a_second_expires_nothing_and_stamps_nothing(
     assert logged.index("clock_refused") < logged.index("clock_believed")
 
 
-def test_a_jump_between_two_looks_is_reported_all_the_same(
+def test_a_jump_of_the_clock_between_two_rounds_is_reported_too(
     loop: Loop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loop.at(600, lambda: loop.clock.step_ns(YEAR))
@@ -350,7 +353,7 @@ def test_a_jump_between_two_looks_is_reported_all_the_same(
     assert (logged.count("clock_refused"), logged.count("clock_believed")) == (1, 1)
 
 
-def test_an_administrator_sees_a_refused_clock_and_accepts_it(loop: Loop) -> None:
+def test_an_administrator_reads_a_refused_clock_and_accepts_it(loop: Loop) -> None:
     loop.command(10, gtd(1, NOW + YEAR))
     loop.at(100, lambda: loop.clock.step_ns(2 * YEAR))
     loop.send(200, AdminInspect(5))
@@ -362,10 +365,10 @@ def test_an_administrator_sees_a_refused_clock_and_accepts_it(loop: Loop) -> Non
     assert isinstance(before, AdminView)
     assert (before.time_ns, before.clock_ns) == (NOW + 200 * MS, NOW + 2 * YEAR + 200 * MS)
     assert before.clock_refused
-    wanted = AdminTimeAccepted(
+    expected = AdminTimeAccepted(
         request_id=6, before_ns=NOW + 300 * MS, clock_ns=NOW + 2 * YEAR + 300 * MS, was_refused=True
     )
-    assert accepted == wanted
+    assert accepted == expected
     assert isinstance(after, AdminView)
     assert (after.time_ns, after.clock_refused) == (NOW + 2 * YEAR + 400 * MS, False)
     assert isinstance(again, AdminTimeAccepted)
@@ -455,13 +458,13 @@ def test_everything_is_synced_when_the_loop_ends(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_stop_ends_the_loop_within_the_longest_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a matcher with nothing to do before its next heartbeat."""
+    """The matcher has nothing to do before its next heartbeat."""
     loop = Loop(monkeypatch, heartbeat_ms=4_000, sync_interval_ms=4_000)
     loop.run(1_500)
     assert loop.clock.now_ns() - NOW <= (1_500 + SLEEP_MS + 1) * MS
 
 
-def test_a_matcher_sleeps_until_the_next_due_time_and_does_not_look_meanwhile(
+def test_a_matcher_sleeps_until_the_next_due_time(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeps: list[int] = []

@@ -1,5 +1,5 @@
-"""`/metrics` and its documentation agree, and every alert of docs/operations/alerts.md is provoked
-here and seen there."""
+"""`/metrics` and its documentation agree. Every alert of docs/operations/alerts.md is provoked, and
+its metric shows it."""
 
 import os
 import re
@@ -28,7 +28,7 @@ SYMBOL = "BTC-USDT"
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Exchange]:
-    """An exchange that nothing is done to, with every family of metrics."""
+    """An exchange without load, with every family of metrics."""
     with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES, FAULTS="on") as exchange:
         exchange.wait_http()
         yield exchange
@@ -57,7 +57,7 @@ def enter(session: RawSession, count: int, side: int = 1) -> None:
         for _ in range(count)
     ]
     for first in range(0, count, 500):
-        answers = session.ask_all(*orders[first : first + 500])
+        answers = session.replies_to_all(*orders[first : first + 500])
         assert all(isinstance(answer, entry.Ack) for answer in answers)
     session.executions.clear()
 
@@ -148,7 +148,7 @@ def _is_down(exchange: Exchange, name: str) -> bool:
     return up == 0
 
 
-def test_a_journal_that_cannot_be_written_ends_the_matcher_and_is_seen() -> None:
+def test_a_journal_that_cannot_be_written_ends_the_matcher_and_shows_in_metrics() -> None:
     with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
         with RawSession(exchange.orders, 1) as session:
@@ -186,7 +186,9 @@ def test_a_journal_that_cannot_be_written_ends_the_matcher_and_is_seen() -> None
         ("feed", "PUBLISHER_FEED", "crossbook_gateway_feed_gaps_total"),
     ],
 )
-def test_lag_and_gaps_of_each_consumer_are_seen(consumer: str, setting: str, gaps: str) -> None:
+def test_lag_and_gaps_of_each_consumer_show_in_metrics(
+    consumer: str, setting: str, gaps: str
+) -> None:
     process = "gateway" if consumer == "feed" else consumer
     with (
         Exchange(ready=False, GATEWAY_ROLES=ROLES) as exchange,
@@ -228,14 +230,14 @@ def test_lag_and_gaps_of_each_consumer_are_seen(consumer: str, setting: str, gap
             )
 
 
-def test_rejects_by_overload_are_seen() -> None:
+def test_rejects_by_overload_show_in_metrics() -> None:
     with Exchange(ORDER_QUEUE_SIZE="10", GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
         # An exchange that has just started may have refused its first order.
         before = value(exchange.api, "crossbook_gateway_rejects_total", reason="BUSY")
         assert before is not None
         with RawSession(exchange.orders, 1) as session:
-            session.ask_all(
+            session.replies_to_all(
                 *(
                     entry.New(
                         request_seq=session.next_seq(),
@@ -269,7 +271,7 @@ def test_rejects_by_overload_are_seen() -> None:
         wait_for(exchange, "crossbook_gateway_feed_stale", 1)
 
 
-def test_a_recorder_behind_a_database_that_is_locked_is_seen() -> None:
+def test_a_recorder_behind_a_locked_database_shows_in_metrics() -> None:
     with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
         database = sqlite3.connect(exchange.data / "history.db", isolation_level=None)
@@ -289,7 +291,7 @@ def test_a_recorder_behind_a_database_that_is_locked_is_seen() -> None:
         wait_for(exchange, "crossbook_recorder_database_failures_total", 1)
 
 
-def test_a_client_that_does_not_read_is_cut_off_and_seen(running: Exchange) -> None:
+def test_a_client_that_does_not_read_is_cut_off_and_shows_in_metrics(running: Exchange) -> None:
     before = value(running.api, "crossbook_gateway_websockets_closed_total", code="1008") or 0
     address = ("127.0.0.1", running.api_port)
     with socket.socket() as deaf, RawSession(running.orders, 3) as session:
@@ -310,13 +312,13 @@ def test_a_client_that_does_not_read_is_cut_off_and_seen(running: Exchange) -> N
         running.wait_until("the deaf client is cut off", cut_off, seconds=60)
 
 
-def test_a_session_of_a_client_that_is_gone_is_seen(running: Exchange) -> None:
+def test_a_session_of_a_client_that_is_gone_shows_in_metrics(running: Exchange) -> None:
     before = value(running.api, "crossbook_gateway_clients_dropped_total") or 0
     RawSession(running.orders, 4).close()
     wait_for(running, "crossbook_gateway_clients_dropped_total", before + 1)
 
 
-def test_the_limit_of_websockets_is_seen() -> None:
+def test_the_limit_of_websockets_shows_in_metrics() -> None:
     with Exchange(GATEWAY_ROLES=ROLES, MAX_WEBSOCKET_CONNECTIONS="2") as exchange:
         exchange.wait_http()
         url = f"ws://127.0.0.1:{exchange.api_port}/ws/ticker/{SYMBOL}"
@@ -328,7 +330,7 @@ def test_the_limit_of_websockets_is_seen() -> None:
                 wait_for(exchange, "crossbook_gateway_websockets_closed_total", 1, code="1013")
 
 
-def test_snapshots_and_their_failures_are_seen() -> None:
+def test_snapshots_and_their_failures_show_in_metrics() -> None:
     with Exchange(ready=False, SNAPSHOT_EVERY="1000", GATEWAY_ROLES=ROLES) as exchange:
         # The child that writes is killed each time; the matcher is not.
         exchange.start("matcher", CROSSBOOK_CRASH_AT="matcher.snapshot_half:1")

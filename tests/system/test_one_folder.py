@@ -80,7 +80,7 @@ def test_files_of_an_exchange_are_readable_by_their_owner_alone(
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_a_second_process_of_a_role_is_refused_and_the_first_works_on(
+def test_a_second_process_of_a_role_is_refused_and_the_first_continues(
     pair: tuple[Exchange, Exchange], name: str
 ) -> None:
     one, _ = pair

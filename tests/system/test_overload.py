@@ -18,7 +18,7 @@ from tests.system.exchange import PROCESSES
 SEED: Final = 20_251_026
 QUEUE: Final = 32
 NO_LIMIT: Final = 1e6
-"""Commands a second: as fast as the clients may, which the queue is far too small for."""
+"""Commands a second: more than the queue can hold."""
 
 MEMORY_MB_MAX: Final = 150.0
 """Most that a process may grow under load; the retry window alone has 65,536 orders."""
@@ -138,7 +138,7 @@ class LossySubscriber:
         return self.market.ready and not self._lost
 
     def forgive(self) -> None:
-        """Count no loss from before this instant: the publisher died."""
+        """Forget the losses before this instant, because the publisher was killed."""
         self._lost.clear()
 
     def _receive(self, name: bytes, seq: int, payload: bytes) -> None:

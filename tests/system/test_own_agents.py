@@ -1,5 +1,5 @@
-"""Agents of one's own on the real processes: the flow of the pure form at any speed, and a failure
-that ends neither the market nor the command early."""
+"""Agents of a user on the real processes: they have the flow of the pure form at any speed. A
+failure of one ends neither the market nor the command early."""
 
 import json
 import signal

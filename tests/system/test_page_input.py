@@ -52,7 +52,7 @@ def test_a_refused_account_leaves_field_and_acting_account_as_one(
     assert f"account={ME}" in window.driver.current_url
 
 
-def test_with_another_account_in_the_field_or_none_no_account_acts(
+def test_with_another_account_or_none_in_the_field_no_account_acts(
     venue: Exchange, window: Browser
 ) -> None:
     page = Page(window, venue.api, ME).open()
@@ -149,7 +149,7 @@ REFUSED = {
 }
 
 
-def test_amounts_are_taken_as_the_page_shows_them_and_never_guessed(
+def test_amounts_are_read_in_the_form_of_the_page_and_never_guessed(
     venue: Exchange, window: Browser
 ) -> None:
     Page(window, venue.api, ME).open()
@@ -189,9 +189,7 @@ def test_every_amount_of_the_ticket_and_of_an_amend_accepts_the_forms_the_page_s
     assert order["quantity"] == "1000.25000"
 
 
-def test_an_amount_that_may_mean_two_things_is_refused_at_its_field(
-    venue: Exchange, window: Browser
-) -> None:
+def test_an_ambiguous_amount_is_refused_at_its_field(venue: Exchange, window: Browser) -> None:
     page = Page(window, venue.api, ME).open()
     page.enter("buy", "1,000", "40000")
     assert "may mean 1000 or 1.000" in window.wait("it is refused", ERROR, "ticket-quantity")

@@ -18,14 +18,14 @@ from tests.system.smoothness import measure
 LOSING = """
   const Whole = window.WebSocket;
   window.WebSocket = class extends Whole {
-    set onmessage(hear) {
-      super.onmessage = hear && ((event) => {
+    set onmessage(handler) {
+      super.onmessage = handler && ((event) => {
         const lost = window.lose && event.data.includes('"l2_update"');
-        if (lost) window.lose = false; else hear(event);
+        if (lost) window.lose = false; else handler(event);
       });
     }
   };"""
-"""A network that loses one update of the book when `window.lose` is set."""
+"""A network that loses one update of the book when a test sets `window.lose`."""
 
 pytestmark = pytest.mark.skipif(not chromium.AVAILABLE, reason=chromium.MISSING)
 

@@ -173,7 +173,7 @@ def test_an_order_is_amended_in_its_row(page: Page) -> None:
     page.browser.wait("the form left too", "return !document.querySelector('#orders .amend')")
 
 
-def test_a_waiting_order_gets_another_trigger(bank: Exchange, page: Page) -> None:
+def test_the_trigger_of_a_waiting_order_is_changed(bank: Exchange, page: Page) -> None:
     trade(bank, "50000")
     stop = {"symbol": "BTC-USDT", "side": "buy", "order_type": "stop",
             "stop_price": "51000", "quantity": "0.2"}  # fmt: skip

@@ -57,7 +57,7 @@ class Admin:
 
 @pytest.fixture
 def admin(venue: Exchange) -> Iterator[Admin]:
-    """Of BTC-USDT, which is open and empty again afterwards."""
+    """The administrator of BTC-USDT, which is open and empty again afterwards."""
     made = Admin(venue, 1)
     yield made
     for account in (ME, OTHER):

@@ -44,7 +44,7 @@ def control(file, command, *arguments):
 fcntl.F_FULLFSYNC = FULL
 fcntl.fcntl = control
 """
-"""Runs before everything else in each process. macOS has a call more, too."""
+"""A program that runs first in each process. macOS has one call more as well."""
 
 
 @pytest.mark.parametrize(("fault", "sync_call"), [(0, "F_FULLFSYNC"), (errno.ENOTSUP, "fsync")])

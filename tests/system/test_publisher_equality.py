@@ -1,7 +1,7 @@
-"""While orders flow, the publisher's feed and snapshots equal the matcher's own books.
+"""While orders flow, the feed and the snapshots of the publisher equal the books of the matcher.
 
-The L3 feed is replayed to each moment at which the matcher or the publisher was requested to send a
-book; at equal sequence the books must be equal, order by order, in priority order.
+The L3 feed is replayed to each moment at which the matcher or the publisher sent a book. At equal
+sequence the books must be equal, order by order, in priority order.
 """
 
 import random
@@ -184,7 +184,7 @@ def test_the_publishers_books_equal_the_matchers(fresh_exchange: Exchange) -> No
 
 
 def compare(changes: list[feed.OrderChange], seen: list[Seen]) -> dict[str, int]:
-    """Replay the feed to each moment seen and compare; how many moments differed in sequence."""
+    """Replay the feed to each moment and compare; return how many moments differ in sequence."""
     book, applied = OrderDepth(), 0
     moments: dict[str, set[int]] = defaultdict(set)
     assert [c.seq for c in changes] == sorted(c.seq for c in changes)

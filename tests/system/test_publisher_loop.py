@@ -105,10 +105,14 @@ def heartbeats(
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
         loop.script.at(ms, lambda: busy.waiting.extend([[frame]] * at_once))
     for ms, time_ns in (moves or {}).items():
-        moved = encode(EventBatch(7, 1, 0, time_ns, []))
+        moved = encode(
+            EventBatch(incarnation=7, first_seq=1, last_seq=0, time_ns=time_ns, events=[])
+        )
         loop.script.at(ms, partial(loop.events.waiting.append, [moved]))
     if moves is not None:
-        loop.replica.receive_reply(Books(1, 7, 0, 0, [], [example()]))
+        loop.replica.receive_reply(
+            Books(request_id=1, incarnation=7, seq=0, time_ns=0, books=[], instruments=[example()])
+        )
     loop.run(until_ms)
     found = []
     for ms, frames in loop.public.sent:
@@ -142,7 +146,7 @@ def test_a_heartbeat_follows_every_move_of_a_manual_clock_at_once(
 
 
 @pytest.mark.parametrize(("payload", "malformed"), [(IDLE, 0), (IDLE[:-1], 9), (b"", 9)])
-def test_batches_that_are_none_are_counted_and_left_out(
+def test_bytes_that_are_no_batch_are_counted_and_left_out(
     monkeypatch: pytest.MonkeyPatch, payload: bytes, malformed: int
 ) -> None:
     rounds = Rounds()
@@ -151,8 +155,9 @@ def test_batches_that_are_none_are_counted_and_left_out(
 
 
 def test_waiting_events_are_published_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five batches of two events: after every four events, and what is left at the end."""
-    added = InstrumentAdded(1, 0, 0, 1, example())
+    """There are five batches of two events. Parts are published after every four events, and at the
+    end."""
+    added = InstrumentAdded(seq=1, gateway=0, request_seq=0, instrument=1, definition=example())
     two = EventBatch(incarnation=7, first_seq=1, last_seq=2, time_ns=9, events=[added] * 2)
     rounds = Rounds()
     published: list[int] = []
@@ -188,7 +193,7 @@ def test_a_reply_of_the_matcher_ends_its_silence_too(monkeypatch: pytest.MonkeyP
         assert (rounds.batches, rounds.malformed) == (0, 0)
 
 
-def test_a_request_that_the_matcher_does_not_accept_is_sent_again_at_the_next_look(
+def test_a_request_that_the_matcher_does_not_accept_is_sent_again_in_the_next_round(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loop = Loop(monkeypatch, heartbeat_ms=5_000)
@@ -207,11 +212,13 @@ def test_a_stop_ends_the_loop_within_the_longest_sleep(monkeypatch: pytest.Monke
     assert loop.script.clock.monotonic_ns() - NOW_NS <= (1_510 + SLEEP_MS + 1) * MS
 
 
-def test_books_are_logged_once_when_they_are_wanted_and_when_they_are_loaded(
+def test_books_are_logged_once_when_they_are_requested_and_when_they_are_loaded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loop = Loop(monkeypatch)
-    books = encode(Books(1, 7, 0, 0, [], [example()]))
+    books = encode(
+        Books(request_id=1, incarnation=7, seq=0, time_ns=0, books=[], instruments=[example()])
+    )
     loop.script.at(100, lambda: loop.queries.waiting.append([books]))
     loop.run(1_000)
     lines = capsys.readouterr().out.splitlines()

@@ -254,7 +254,7 @@ def curl(command: str, base: str, last_order_id: str) -> httpx.Response:
 
 
 def same(actual: Any, meant: Any, place: str = "") -> None:
-    """Check that an answer is the page's, volatile values aside."""
+    """Check that an answer is that of the page, without the volatile values."""
     assert type(actual) is type(meant), place
     if isinstance(meant, dict):
         assert set(actual) == set(meant), place

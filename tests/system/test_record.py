@@ -121,10 +121,24 @@ def test_a_call_phase_ends_a_recording(market: Exchange, tmp_path: Path) -> None
         instrument = client.instruments["ETH-USDT"]
         with AdminClient(market.addresses["MATCHER_ADMIN"]) as admin:
             client.submit("ETH-USDT", "buy", "0.1", "1001.00")
-            act = SetInstrumentState(0, 0, 0, instrument.id, int(InstrumentState.AUCTION))
+            act = SetInstrumentState(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=instrument.id,
+                state=int(InstrumentState.AUCTION),
+            )
             admin.act(act)
             out, _ = process.communicate(timeout=30)
-            admin.act(SetInstrumentState(0, 0, 0, instrument.id, int(InstrumentState.OPEN)))
+            admin.act(
+                SetInstrumentState(
+                    gateway=0,
+                    request_seq=0,
+                    account=0,
+                    instrument=instrument.id,
+                    state=int(InstrumentState.OPEN),
+                )
+            )
         client.mass_cancel()
     assert process.returncode == 0
     assert "entered a call phase" in json.loads(out)["ended_by"]

@@ -122,7 +122,7 @@ def test_a_late_recorder_reads_the_whole_journal(line: HistoryLine) -> None:
 
 
 @pytest.mark.parametrize("point", ["recorder.writing", "recorder.written"])
-def test_killed_while_it_writes_it_neither_loses_nor_doubles_a_row(
+def test_a_recorder_killed_while_it_writes_loses_and_doubles_no_row(
     line: HistoryLine, point: str
 ) -> None:
     exchange = line.exchange
@@ -175,7 +175,7 @@ def test_a_question_is_answered_once_its_number_is_recorded(line: HistoryLine) -
     assert answer.seq >= 15
 
 
-def test_hostile_questions_are_refused_and_harm_no_other(line: HistoryLine) -> None:
+def test_hostile_questions_are_refused_and_delay_no_other(line: HistoryLine) -> None:
     for payload in (b"", b"\xff" * 500, bytes(100_000), codec.encode([1, 2, "x", 1]), b"\xc1"):
         assert isinstance(line.answer_to_bytes(payload), HistoryReject)
     line.trade(10)

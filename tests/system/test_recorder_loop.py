@@ -195,7 +195,7 @@ def test_the_instruments_are_requested_first_and_again_while_there_is_no_answer(
     assert world.events.waiting, "events wait until the instruments are known"
 
 
-def test_a_question_without_a_peer_is_sent_again_at_the_next_look(world: RecorderWorld) -> None:
+def test_a_question_without_a_peer_is_sent_again_in_the_next_round(world: RecorderWorld) -> None:
     world.queries.refusals = 2
     world.run(500)
     assert [ms for ms, _ in world.requests(GatewayRequest)] == [0, REACH_MS, 2 * REACH_MS]
@@ -426,7 +426,7 @@ def test_a_wrong_question_does_not_wait(answering: AnsweringWorld) -> None:
     assert (ms, type(answer)) == (10, HistoryReject)
 
 
-def test_no_more_questions_wait_than_may(
+def test_the_number_of_waiting_questions_is_bounded(
     answering: AnsweringWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAITING_MAX", 3)
@@ -446,7 +446,7 @@ def test_waiting_questions_are_read_between_many_others(answering: AnsweringWorl
     assert answers.index(1) <= QUESTIONS_MAX
 
 
-def test_a_peer_that_is_gone_harms_no_other(answering: AnsweringWorld) -> None:
+def test_a_peer_that_is_gone_affects_no_other(answering: AnsweringWorld) -> None:
     answering.line.refusals = 1
     answering.send(10, TradesQuestion(1, SEQ, 1), TradesQuestion(2, SEQ, 1))
     assert [answer.request_id for _, answer in answering.run(20)] == [1, 2]

@@ -153,8 +153,12 @@ def recorded() -> Iterator[Exchange]:
         with RawSession(exchange.orders, 1) as session:
 
             def more() -> bool:
-                session.ask_all(*(order(session, Side.BUY, 2_000, 90_000, f"{'long' * 8}{i % 9}")
-                                  for i in range(500)))  # fmt: skip
+                session.replies_to_all(
+                    *(
+                        order(session, Side.BUY, 2_000, 90_000, f"{'long' * 8}{i % 9}")
+                        for i in range(500)
+                    )
+                )
                 return len(segments(exchange)) > 2
 
             wait_until("three segments", more)

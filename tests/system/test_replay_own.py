@@ -1,4 +1,5 @@
-"""Replays where others trade: on instruments of their own, with money of their own."""
+"""Replays on an exchange where others trade: on instruments of their own, with money of their
+own."""
 
 import re
 from collections.abc import Iterator
@@ -23,8 +24,7 @@ def venue() -> Iterator[Exchange]:
 
 
 def test_a_replay_on_its_own_instrument_meets_no_other_orders(venue: Exchange) -> None:
-    """On an exchange where others trade the recorded instrument, once and once more; nothing of
-    it stays in a book."""
+    """Others trade the recorded instrument on the exchange. Two replays leave nothing in a book."""
     gateway = venue.addresses["GATEWAY_ORDERS"]
     with Client(gateway, 5) as client:
         client.mass_cancel()
@@ -44,7 +44,7 @@ def test_a_replay_on_its_own_instrument_meets_no_other_orders(venue: Exchange) -
         client.mass_cancel()
 
 
-def test_a_replay_that_finds_orders_takes_another_instrument(venue: Exchange) -> None:
+def test_a_replay_uses_another_instrument_where_there_are_orders(venue: Exchange) -> None:
     status, [report] = replay(venue)
     taken = report["symbol"]
     gateway = venue.addresses["GATEWAY_ORDERS"]
@@ -59,9 +59,7 @@ def test_a_replay_that_finds_orders_takes_another_instrument(venue: Exchange) ->
         stopped.mass_cancel()
 
 
-def test_a_ticker_that_is_not_traded_here_replays_all_the_same(
-    venue: Exchange, tmp_path: Path
-) -> None:
+def test_a_ticker_that_is_not_traded_here_is_replayed_too(venue: Exchange, tmp_path: Path) -> None:
     recorded = LobsterVenue(12, levels=10)
     recorded.run(before=100, inside=300)
 
@@ -88,7 +86,7 @@ def test_without_an_administrator_the_instrument_is_guessed_or_required(
     assert f"{tmp_path}/admin.sock does not exist" in refusal["error"]["message"]
 
 
-def test_the_refusal_of_an_account_without_money_has_the_way_to_get_it(venue: Exchange) -> None:
+def test_the_refusal_of_an_account_without_money_has_the_remedy(venue: Exchange) -> None:
     shared = ["--symbol", "BTC-USDT", "--account", "6", "--clear"]
     with Client(venue.addresses["GATEWAY_ORDERS"], 1) as client:
         client.mass_cancel()
@@ -110,6 +108,6 @@ def test_the_refusal_of_an_account_without_money_has_the_way_to_get_it(venue: Ex
 
 
 def admin(venue: Exchange, *words: str) -> None:
-    """An administrator's command that is done."""
+    """Send an act of an administrator, which has to succeed."""
     result = CliRunner().invoke(app, ["admin", *words], env=venue.addresses)
     assert result.exit_code == 0, result.output

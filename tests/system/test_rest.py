@@ -144,7 +144,7 @@ def test_fills_trades_and_candles_contain_the_same_trades(running: Exchange) -> 
     assert (day["volume"], day["trades"], day["close"]) == ("0.5000", 2, "2000.00")
 
 
-def test_a_repeat_returns_the_order_as_it_stands_now(running: Exchange) -> None:
+def test_a_repeat_returns_the_present_state_of_the_order(running: Exchange) -> None:
     body = limit("sell", "1", "90000", client_order_id="again")
     first = enter(running, 105, body)
     enter(running, 106, limit("buy", "0.4", "90000", time_in_force="ioc"))
@@ -157,7 +157,7 @@ def test_a_repeat_returns_the_order_as_it_stands_now(running: Exchange) -> None:
     assert [fill["quantity"] for fill in document["fills"]] == ["0.40000"]
 
 
-def test_many_clients_at_once_each_get_their_own_answer(running: Exchange) -> None:
+def test_many_clients_at_once_each_receive_their_own_answer(running: Exchange) -> None:
     async def one(client: httpx.AsyncClient, number: int) -> tuple[str, str, str]:
         price = f"{30_000 + number}.00"
         answer = await client.post(
@@ -175,8 +175,8 @@ def test_many_clients_at_once_each_get_their_own_answer(running: Exchange) -> No
     async def main() -> None:
         async with httpx.AsyncClient(base_url=running.api, timeout=30.0) as client:
             found = await asyncio.gather(*(one(client, number) for number in range(CROWD)))
-        for number, (client_order_id, price, wanted) in enumerate(found):
-            assert (client_order_id, price) == (f"n{number}", wanted)
+        for number, (client_order_id, price, expected) in enumerate(found):
+            assert (client_order_id, price) == (f"n{number}", expected)
 
     asyncio.run(main())
 
@@ -231,7 +231,7 @@ def test_without_a_recorder_orders_trade_and_only_the_past_is_refused() -> None:
         assert WEB.delete(path).json()["order_status"] == "CANCELED"
 
 
-def test_a_recorder_whose_database_fails_is_named_until_it_is_back() -> None:
+def test_a_recorder_with_a_failing_database_is_named_until_the_database_is_back() -> None:
     with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
 

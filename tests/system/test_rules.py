@@ -36,12 +36,12 @@ def admin(exchange: Exchange, *words: str, status: int = 0) -> dict[str, Any]:
     return found
 
 
-def awaited(client: Client, wanted: Callable[[Execution], bool]) -> Execution:
-    """The next execution that `wanted` accepts; those before it are dropped."""
+def awaited(client: Client, is_awaited: Callable[[Execution], bool]) -> Execution:
+    """The next execution that `is_awaited` accepts; those before it are dropped."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         for execution in client.executions(timeout_s=0.1):
-            if wanted(execution):
+            if is_awaited(execution):
                 return execution
     raise AssertionError("no report names it")
 
@@ -115,7 +115,7 @@ def test_a_stop_is_elected_and_an_own_order_gives_way(exchange: Exchange) -> Non
         maker.mass_cancel()
 
 
-def test_the_administrator_sees_the_clock_and_accepts_it(exchange: Exchange) -> None:
+def test_the_administrator_reads_the_clock_and_accepts_it(exchange: Exchange) -> None:
     status = admin(exchange, "status")
     assert status["clock_refused"] is False
     assert status["time"][:10] == status["clock"][:10]
@@ -153,7 +153,7 @@ def test_the_administrator_halts_uncrosses_pays_in_and_adds_an_instrument(
     assert states["BTC-NEW"] == states[SYMBOL] == "open"
 
 
-def test_a_cancel_of_everything_has_to_be_explicit(exchange: Exchange) -> None:
+def test_a_cancel_of_all_orders_has_to_be_explicit(exchange: Exchange) -> None:
     with Client(exchange.orders, account=112) as client:
         ack = client.submit(SYMBOL, "buy", "0.1", "9000.00")
         for words in ((), ("--side", "buy"), ("--symbol", ""), ("--of", "0")):
@@ -173,7 +173,7 @@ def test_the_refusal_of_an_act_has_its_limit(exchange: Exchange) -> None:
     )
 
 
-def test_all_of_it_survives_a_restart(exchange: Exchange) -> None:
+def test_state_of_all_rules_survives_a_restart(exchange: Exchange) -> None:
     with Client(exchange.orders, account=111) as client:
         ack = client.submit(
             SYMBOL, "sell", "0.5", "40000.00", display_quantity="0.1", client_order_id="ice"

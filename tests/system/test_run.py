@@ -61,7 +61,7 @@ def running(
 
 
 def refusal(folder: Path, *options: str, **more: str) -> str:
-    """What `crossbook run` prints when it ends with status 2."""
+    """The output of `crossbook run` that ends with status 2."""
     ran = subprocess.run(
         [sys.executable, "-m", "crossbook", "run", *options],
         cwd=folder, env=environment(**more), capture_output=True, text=True,
@@ -116,7 +116,7 @@ def test_a_killed_supervisor_leaves_no_process_and_no_temporary_folder(
     assert not Path(found["data_dir"]).exists()
 
 
-def test_a_service_manager_gets_ready_and_stopping(tmp_path: Path) -> None:
+def test_a_service_manager_receives_ready_and_stopping(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "manager"))
         manager.settimeout(SECONDS)

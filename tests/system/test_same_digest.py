@@ -46,7 +46,17 @@ class Scene:
     def deposit(self, account: int, asset: str) -> None:
         """Pay in."""
         name = new_transfer_id(self.admin.view(), asset)
-        self.admin.act(AdjustBalance(0, 0, account, 0, asset, 10**18, name))
+        self.admin.act(
+            AdjustBalance(
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=0,
+                asset=asset,
+                amount=10**18,
+                transfer_id=name,
+            )
+        )
 
 
 def digest_after(test: Callable[[Scene], None]) -> JournalDigest:
@@ -84,7 +94,16 @@ def everything(scene: Scene) -> None:
         scene.clock.advance("59m")
         client.amend(SYMBOL, client_order_id="mine", price="41000.00")
     until_ns = scene.clock.now_ns() + 10**9
-    scene.admin.act(SetInstrumentState(0, 0, 0, 1, InstrumentState.HALTED, until_ns))
+    scene.admin.act(
+        SetInstrumentState(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=1,
+            state=InstrumentState.HALTED,
+            until_ns=until_ns,
+        )
+    )
     scene.enter(7, "sell", "50000.00")
     scene.clock.advance("2d")
     for process in ("gateway", "matcher"):

@@ -28,11 +28,11 @@ def policy_of(thread: int) -> int | None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "policies"),
+    ("configured", "policies"),
     [("batch", {}), ("normal", dict.fromkeys(RECORDED, os.SCHED_OTHER)), REALTIME],
 )
-def test_every_thread_is_scheduled_as_configured(wanted: str, policies: dict[str, int]) -> None:
-    with Exchange(order=RECORDED, SCHEDULING=wanted) as exchange:
+def test_every_thread_is_scheduled_as_configured(configured: str, policies: dict[str, int]) -> None:
+    with Exchange(order=RECORDED, SCHEDULING=configured) as exchange:
         exchange.wait_until(
             "all processes are ready",
             lambda: all(f'"event": "{name}_ready"' in exchange.log(name) for name in RECORDED),

@@ -23,7 +23,7 @@ FIRST, SECOND = "BTC-USDT", "ETH-USDT"
 
 
 def client_of(exchange: Exchange, account: int) -> Client:
-    """A client that both matchers have answered."""
+    """A client that has received an answer of both matchers."""
     client = Client(exchange.orders, account, timeout_s=10.0)
 
     def both_answer() -> bool:
@@ -66,7 +66,8 @@ def test_one_matcher_is_killed_and_nothing_is_lost_or_doubled() -> None:
 
 
 def _is_busy(exchange: Exchange) -> bool:
-    """Whether the second shard is refused at once, by a cancel that changes nothing."""
+    """Whether a command for the second shard is refused at once. The command is a cancel that
+    changes nothing."""
     with Client(exchange.orders, 9, timeout_s=0.5) as client:
         try:
             client.cancel(SECOND, 1)

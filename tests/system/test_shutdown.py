@@ -16,7 +16,7 @@ from tests.system.web import WEB
 
 ROLES = "orders,api,streams"
 SECONDS = 3.0
-"""Each takes a few tenths; the machine of a test may be busy."""
+"""Bound of the seconds of each end, which takes a few tenths on an idle machine."""
 
 GATEWAY_SECONDS = 8.0
 
@@ -43,7 +43,7 @@ def test_every_process_ends_within_its_bound(number: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["matcher", "publisher", "recorder"])
-def test_an_idle_process_ends_as_soon_however_rare_the_heartbeat(name: str) -> None:
+def test_an_idle_process_ends_as_soon_with_rare_heartbeats(name: str) -> None:
     with Exchange(ready=False, HEARTBEAT_MS="60000") as exchange:
         exchange.start(name)
         exchange.wait_bound(name)
@@ -61,7 +61,7 @@ def test_a_process_that_has_only_begun_ends_as_it_should(name: str) -> None:
         assert exchange.stop(name) == 0
 
 
-def test_a_request_in_hand_is_answered_and_websockets_receive_going_away() -> None:
+def test_a_running_request_is_answered_and_websockets_receive_going_away() -> None:
     with (
         Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange,
         ThreadPoolExecutor() as pool,
@@ -94,7 +94,7 @@ def test_a_request_in_hand_is_answered_and_websockets_receive_going_away() -> No
             assert stopping.result(30) == 0
 
 
-def test_clients_that_do_not_answer_cannot_hold_the_gateway() -> None:
+def test_silent_clients_do_not_delay_the_end_of_the_gateway() -> None:
     with (
         Exchange(GATEWAY_ROLES=ROLES) as exchange,
         socket.socket() as deaf,

@@ -1,5 +1,5 @@
 """A real exchange with `AUTH=on`, and one over HTTPS: the guide about keys runs unchanged, the page
-signs in, and nobody gets in elsewhere."""
+signs in, and a request with another key is refused."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def fixture_alice(venue: KeyedExchange) -> RequestSigner:
 def wait_known(venue: KeyedExchange, signer: RequestSigner) -> None:
     """Return once the gateway accepts requests of a key."""
     venue.wait_until(
-        f"the gateway knows key {signer.key_id}",
+        f"the gateway has key {signer.key_id}",
         lambda: venue.send(signer, "GET", "/api/v1/account")[0] == 200,
     )
 
@@ -90,15 +90,15 @@ def test_the_programs_of_the_guide_do_what_it_states(venue: KeyedExchange, tmp_p
     wait_known(venue, signer)
 
 
-def test_an_account_is_its_keys_own_and_nobody_elses(
+def test_an_account_is_served_for_its_own_key_only(
     venue: KeyedExchange, alice: RequestSigner
 ) -> None:
     bob = venue.add_key("bob", 8)
     status, order = venue.send(alice, "POST", "/api/v1/orders", ORDER)
     assert status == 201
     target = f"/api/v1/orders/{order['order_id']}"
-    for signer, wanted in ((None, 401), (bob, 404), (alice, 200)):
-        assert venue.send(signer, "DELETE", target)[0] == wanted
+    for signer, expected in ((None, 401), (bob, 404), (alice, 200)):
+        assert venue.send(signer, "DELETE", target)[0] == expected
     assert venue.send(None, "GET", "/api/v1/orderbook/BTC-USD")[0] == 200
     assert venue.send(None, "GET", "/ready")[1]["keys"] == "accounts"
 

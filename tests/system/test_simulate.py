@@ -247,7 +247,7 @@ def test_an_unknown_symbol_and_an_absent_exchange_are_reported(fresh_exchange: E
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> None:
-    """SIGINT to a process's whole group."""
+    """Send SIGINT to the whole group of a process."""
     os.killpg(process.pid, signal.SIGINT)
 
 
@@ -260,7 +260,7 @@ def open_orders(exchange: Exchange, account: int = FIRST_ACCOUNT) -> list[entry.
 
 
 def last_seq(exchange: Exchange) -> int:
-    """The last number of the matcher that the gateway has seen."""
+    """The last number of the matcher that the gateway has received."""
     with RawSession(exchange.orders, 1) as session:
         reply = session.reply_to(entry.Ping(session.next_seq()))
         assert isinstance(reply, entry.Pong)

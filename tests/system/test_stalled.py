@@ -1,7 +1,9 @@
-"""Peers that stop reading: disconnected or left with gaps, notified, and no other waits for them.
+"""Peers that stop reading are disconnected, or left with gaps and notified; no other peer waits for
+them.
 
-How much the others' p99 moves is `python -m bench stalled`; the assertion here only distinguishes a
-peer that others wait for (seconds) from the noise of a busy machine (a factor of two).
+`python -m bench stalled` measures the effect on the p99 of other peers. The assertion here only
+distinguishes a peer that others wait for (seconds) from the noise of a busy machine (a factor of
+two).
 """
 
 import itertools
@@ -20,20 +22,20 @@ from tests.system.exchange import Exchange, free_ports
 from tests.system.session import RawSession
 
 P99_RATIO_MAX: Final = 1.5
-"""Of the others' p99 while a subscriber and a client are stalled to that while they run, in the
-best of four alternations: on a busy machine single ones are anything from 0.1 to 4, and what others
-wait for would be in all of them."""
+"""Most that the p99 of other clients grows, as a ratio, while a subscriber and a client are
+stalled; the best of four alternations. On a busy machine a single one is between 0.1 and 4, but a
+wait for a stalled peer would show in all of them."""
 
 LONG_P50_MS_MAX: Final = 100.0
-"""Half of the others' orders are reported in less, whatever the stalled ones' queues are full
-of."""
+"""Half of the orders of other clients are reported in less, with any content of the queues to the
+stalled ones."""
 
 GROWN_MB_MAX: Final = 24.0
 """Most that a process grows while a subscriber and a client of small messages are stalled."""
 
 QUERIES_MB_MAX: Final = 96.0
-"""Most that the gateway grows for a client that requests its 1,000 orders, again and again, and
-reads nothing: it may leave 16 MiB unread, beside what encodes them."""
+"""Most that the gateway grows for a client that requests its 1,000 orders again and again, and
+reads nothing: 16 MiB may be unread, and the encoding needs memory as well."""
 
 ORDERS: Final = 1_000
 """Open orders of that client. A frame with an answer to a query is longer than as many bytes."""
@@ -72,7 +74,7 @@ def test_a_client_that_sends_and_does_not_read_is_cut_off_with_a_reason() -> Non
         RawSession(exchange.orders, 2) as other,
     ):
         for _ in range(ORDERS // 100):
-            session.ask_all(*(order(session) for _ in range(100)))
+            session.replies_to_all(*(order(session) for _ in range(100)))
         narrow(session.socket, exchange.orders)
         assert isinstance(session.reply_to(entry.Ping(session.next_seq())), entry.Pong)
         gateway = psutil.Process(exchange.pid("gateway")).memory_info
@@ -106,7 +108,7 @@ def test_a_client_that_sends_and_does_not_read_is_cut_off_with_a_reason() -> Non
         assert (gateway().rss - before) / 2**20 < QUERIES_MB_MAX
 
 
-def test_a_subscriber_that_does_not_read_loses_messages_and_sees_it() -> None:
+def test_a_subscriber_that_does_not_read_loses_messages_and_detects_the_loss() -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     with (
         zmq.Context() as context,
@@ -161,7 +163,7 @@ def missing(numbers: list[int]) -> int:
 
 
 def not_logged_on(reply: entry.Reply) -> bool:
-    """Whether a reply reports that the session is closed."""
+    """Whether a reply reports that no session is open."""
     return isinstance(reply, entry.Reject) and reply.reason == RejectReason.NOT_LOGGED_ON
 
 

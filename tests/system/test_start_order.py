@@ -1,4 +1,4 @@
-"""The three processes may start and end in any order."""
+"""The three processes start and end in any order."""
 
 import itertools
 import json

@@ -165,7 +165,7 @@ def test_the_page_shows_the_right_book_again(
     assert rule.applied == 1
 
 
-def test_the_page_calls_a_stream_without_heartbeats_lost_and_opens_it_again(
+def test_the_page_marks_a_stream_without_heartbeats_as_lost_and_opens_it_again(
     faults: Faults, page: Page
 ) -> None:
     faults.stream_heartbeat_stopped()

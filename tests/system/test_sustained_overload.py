@@ -1,4 +1,5 @@
-"""Twice the rate the exchange can carry, open loop: all answered, and nothing piles up."""
+"""Orders at twice the rate that the exchange sustains, in an open loop: all are answered, and no
+queue grows without bound."""
 
 import threading
 from typing import Any, Final
@@ -22,23 +23,23 @@ SETTINGS: Final[dict[str, Any]] = {
     "EVENT_HISTORY_MB": "8",
     "FEED_HISTORY": "200",
 }
-"""Small resend buffers, so that they soon are as long as they get."""
+"""Small resend buffers, which reach their full size soon."""
 
 MEMORY_MB_MAX: Final = 80.0
 """Most that a process may grow besides its open orders."""
 
 WAITING_MB_MAX: Final = 3 * 32.0
-"""Most that the gateway may grow besides, where the machine is slower than when the rate was
-measured: 32 MiB of frames may wait in ZeroMQ (docs/decisions/0037), and take up to three times
-their bytes, because a message holds the buffer it was received into."""
+"""Most that the gateway grows besides where the machine is slower than at the measurement of the
+rate. 32 MiB of frames may wait in ZeroMQ (docs/decisions/0037), and take up to three times their
+bytes, because a message holds the buffer it was received into."""
 
 ORDER_BYTES_MAX: Final = 800
-"""Of an open order. The load has its cancels refused as well, and does not repeat them: the books
-become longer, as they should."""
+"""Most bytes of an open order. The cancels of the load are refused as well, and are not repeated,
+so the books grow."""
 
 P99_MS_MAX: Final = 2_000.0
-"""Of what is admitted, counted from the moment it was due; what the bounded queue holds takes a
-tenth of that, but the machine is shared with the load."""
+"""Most milliseconds of an admitted order from the moment it was due. A full queue takes a tenth of
+that, but the machine is shared with the load."""
 
 
 class PeakMemory:
@@ -101,7 +102,7 @@ def overload(seconds: float) -> None:
         late = histogram.summarize(outcome.late_ns)
         grown = ", ".join(f"{name} {mb:.0f} MB" for name, mb in memory.grown_mb.items())
         figures = (
-            f"sustainable {rate:,.0f}/s, asked {2 * rate:,.0f}/s for {seconds:g} s: "
+            f"sustainable {rate:,.0f}/s, offered {2 * rate:,.0f}/s for {seconds:g} s: "
             f"{outcome.sent:,} sent, {outcome.acked:,} acked, {refused:,} BUSY, "
             f"{outcome.unanswered:,} unanswered; of the admitted p50 {round_trip.p50_us / 1e3:.0f} "
             f"ms, p99 {round_trip.p99_us / 1e3:.0f} ms, with the load itself late by p99 "

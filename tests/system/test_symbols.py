@@ -12,7 +12,7 @@ from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.web import WEB
 
 SYMBOL = "1INCH_X-9-"
-"""Every kind of character where it may stand, and digits that could be an id."""
+"""A symbol with every kind of character where it may stand, and digits that could be an id."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
 
 
 @pytest.mark.parametrize("route", ["orderbook", "trades", "ticker", "candles"])
-def test_every_route_finds_it(exchange: Exchange, route: str) -> None:
+def test_every_route_accepts_the_symbol(exchange: Exchange, route: str) -> None:
     options = "?interval=1m" if route == "candles" else ""
     answer = WEB.get(f"{exchange.api}/api/v1/{route}/{SYMBOL}{options}")
     assert answer.status_code == 200, answer.text
@@ -37,14 +37,14 @@ def test_every_route_finds_it(exchange: Exchange, route: str) -> None:
 
 
 @pytest.mark.parametrize("stream", ["market-data", "trades", "ticker", "candles"])
-def test_every_stream_finds_it(exchange: Exchange, stream: str) -> None:
+def test_every_stream_accepts_the_symbol(exchange: Exchange, stream: str) -> None:
     options = "?interval=1m" if stream == "candles" else ""
     address = exchange.api.replace("http", "ws")
     with connect(f"{address}/ws/{stream}/{SYMBOL}{options}", close_timeout=1):
         pass
 
 
-def test_every_command_line_finds_it(exchange: Exchange) -> None:
+def test_every_command_line_accepts_the_symbol(exchange: Exchange) -> None:
     for words in (
         ("buy", SYMBOL, "1", "40000", "--id", "one"),
         ("orders", SYMBOL),

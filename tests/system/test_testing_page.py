@@ -14,7 +14,7 @@ BLOCKS: Final = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILI
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """What a module prints; pytest with the plugins that the page names and no other."""
+    """The output of a module. pytest runs with the plugins that the page names, and no other."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(REPOSITORY),
@@ -55,7 +55,7 @@ def test_the_page_does_as_documented(tmp_path: Path) -> None:
     assert runs == 5
 
 
-def test_every_call_is_on_the_page() -> None:
+def test_every_method_is_on_the_page() -> None:
     from crossbook.testing.calls import ExchangeCalls
 
     elsewhere = {"close", "of", "instruments", "logs", "processes", "wait_for_event"}

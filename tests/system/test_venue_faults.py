@@ -56,17 +56,17 @@ def until(is_true: Callable[[], Any]) -> None:
 
 
 def state(running: Exchange, symbol: str = SYMBOL) -> InstrumentState:
-    """The state of an instrument, as its administrator sees it."""
+    """The state of an instrument, as its administrator reads it."""
     with AdminClient(running.addresses["MATCHER_ADMIN"]) as admin:
         found = {each.definition.symbol: each.state for each in admin.view().instruments}
     return InstrumentState(found[symbol])
 
 
-def set_state(running: Exchange, wanted: InstrumentState) -> None:
-    """The act of an administrator."""
+def set_state(running: Exchange, requested: InstrumentState) -> None:
+    """Set the state of an instrument as an administrator."""
     with AdminClient(running.addresses["MATCHER_ADMIN"]) as admin:
         admin.act(
-            SetInstrumentState(gateway=0, request_seq=0, account=0, instrument=1, state=wanted)
+            SetInstrumentState(gateway=0, request_seq=0, account=0, instrument=1, state=requested)
         )
 
 
@@ -116,7 +116,7 @@ def test_orders_gather_in_an_auction_and_trade_when_it_is_cleared(
     assert client.open_orders() == []
 
 
-def test_a_halt_ends_in_the_state_before_it_and_not_before_every_rule_is_gone(
+def test_a_halt_ends_with_its_last_rule_in_the_state_before_it(
     running: Exchange, faults: Faults
 ) -> None:
     set_state(running, InstrumentState.CANCEL_ONLY)
@@ -177,7 +177,7 @@ def test_answers_wait_for_a_slow_disk(running: Exchange, client: Client, faults:
     until(lambda: value(running.api, "crossbook_matcher_faults_total", kind="disk_slow"))
 
 
-def test_a_client_without_patience_for_the_disk_does_not_know_the_outcome(
+def test_an_answer_slower_than_the_timeout_is_an_unknown_outcome(
     running: Exchange, faults: Faults
 ) -> None:
     with Client(running.orders, account=5, timeout_s=0.3) as client:

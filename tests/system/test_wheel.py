@@ -107,7 +107,9 @@ def test_a_demo_trades_beside_folders_of_the_same_names_and_leaves_nothing(
         print(f"\nready in {ready_s - began_s:.2f} s, ended in {ended_s - ending_s:.2f} s")
 
 
-def test_a_bot_of_another_project_sees_the_real_types(python: Path, tmp_path: Path) -> None:
+def test_a_bot_of_another_project_is_checked_with_the_real_types(
+    python: Path, tmp_path: Path
+) -> None:
     (tmp_path / "bot.py").write_text(BOT)
     ran = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(python),

@@ -1,4 +1,4 @@
-"""HTTP of the tests: plain, and every request over a connection of its own."""
+"""HTTP for the tests: in plain text, and with a connection for each request."""
 
 from typing import Final
 

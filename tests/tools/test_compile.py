@@ -12,7 +12,7 @@ FILES = ("common/deep/types.py", "common/grid.py", "matcher/engine/rules/fees.py
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """The modules that are compiled, and others in folders within folders, all empty."""
+    """Empty files: the compiled modules, and others in folders within folders."""
     for name in (*FILES, *(f"matcher/engine/{module}.py" for module in compiling.MODULES)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")

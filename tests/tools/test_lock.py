@@ -17,7 +17,8 @@ PROJECT: Final[dict[str, Any]] = tomllib.loads((lock.ROOT / "pyproject.toml").re
 FOLDER: Final = lock.ROOT / lock.FOLDER
 EVERY: Final = sorted(FOLDER.glob("*.txt"))
 CALENDAR: Final = {"furo", "setuptools", "structlog"}
-"""Their versions promise nothing: pyproject.toml has the reason for no upper bound."""
+"""Dependencies without an upper bound: their versions promise nothing. pyproject.toml has the
+reason."""
 
 
 def requirements(extra: str) -> list[Requirement]:
@@ -56,23 +57,23 @@ def test_every_requirement_is_pinned_to_versions_it_admits(name: str) -> None:
             assert all(requirement.specifier.contains(version) for version in versions), requirement
 
 
-def test_the_pin_of_the_chart_script_is_one_that_is_admitted() -> None:
+def test_the_pin_of_the_chart_script_is_admitted() -> None:
     (line,) = [
         line for line in (FOLDER / "page.in").read_text().splitlines() if not line.startswith("#")
     ]
-    wanted = Requirement(line)
-    (version,) = lock.pins_in((FOLDER / "page.txt").read_text())[wanted.name]
-    assert wanted.specifier.contains(version)
+    requirement = Requirement(line)
+    (version,) = lock.pins_in((FOLDER / "page.txt").read_text())[requirement.name]
+    assert requirement.specifier.contains(version)
 
 
 @pytest.mark.parametrize("name", ["runtime", "postgres", "development", "docs"])
-def test_all_that_is_needed_on_the_way_is_pinned(name: str) -> None:
-    """Files are installed without resolving the needs of their packages, which must be there."""
+def test_every_indirect_requirement_is_pinned(name: str) -> None:
+    """Installation does not resolve requirements of packages, so the file has to list them all."""
     pinned = lock.pins_in((FOLDER / f"{name}.txt").read_text())
-    wanted = [requirement for extra in lock.FILES[name] for requirement in requirements(extra)]
+    pending = [requirement for extra in lock.FILES[name] for requirement in requirements(extra)]
     seen = set()
-    while wanted:
-        requirement = wanted.pop()
+    while pending:
+        requirement = pending.pop()
         pair = (canonicalize_name(requirement.name), frozenset(requirement.extras))
         if pair in seen or not _applies(requirement, frozenset()):
             continue
@@ -84,7 +85,7 @@ def test_all_that_is_needed_on_the_way_is_pinned(name: str) -> None:
             continue
         if installed.version in pinned[pair[0]]:
             needed = map(Requirement, installed.requires or [])
-            wanted += [each for each in needed if _applies(each, pair[1])]
+            pending += [each for each in needed if _applies(each, pair[1])]
     assert len(seen) >= sum(len(requirements(extra)) for extra in lock.FILES[name])
 
 
@@ -93,8 +94,9 @@ def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in (*extras, ""))
 
 
-def test_every_dependency_that_may_break_us_has_an_upper_bound() -> None:
-    """At the next minor of a version 0.x, at the next major of another at the latest."""
+def test_every_dependency_whose_versions_have_a_meaning_has_an_upper_bound() -> None:
+    """The bound is at most the next minor version of a 0.x, and the next major version of any
+    other."""
     for extra in (lock.PROGRAM, *PROJECT["project"]["optional-dependencies"]):
         for requirement in requirements(extra):
             bounds = [each for each in requirement.specifier if each.operator in ("<", "==")]
@@ -112,10 +114,10 @@ def test_the_lock_of_npm_has_hashes_and_no_addresses() -> None:
     text = (folder / "package-lock.json").read_text()
     assert "://" not in text
     packages = json.loads(text)["packages"]
-    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
-    assert packages.pop("")["dependencies"] == wanted
+    required = json.loads((folder / "package.json").read_text())["dependencies"]
+    assert packages.pop("")["dependencies"] == required
     assert all(each["integrity"].startswith("sha512-") for each in packages.values())
-    for name, version in wanted.items():
+    for name, version in required.items():
         assert packages[f"node_modules/{name}"]["version"] == version
 
 

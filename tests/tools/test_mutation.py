@@ -1,4 +1,4 @@
-"""Runs of the tool over a few defects of small modules: caught, survived and listed ones."""
+"""Runs of the tool over a few defects of small modules: caught, surviving and listed defects."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -17,7 +17,7 @@ MIRROR = "tests/common/test_sequence.py"
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The suite, and the area of the module, have the tests of the module only."""
+    """The suite and the area of the module have only the tests of that module."""
     areas = {**mutation.AREAS, "common": mutation.Area(("common/**/*.py",), (MIRROR,))}
     monkeypatch.setattr(mutation, "AREAS", areas)
     monkeypatch.setattr(mutation, "parts", lambda: [MIRROR])
@@ -28,7 +28,7 @@ def options(minutes: float = 5, notes: Path | None = None, *, near: bool = True)
 
 
 def note(folder: Path, reached: Reached) -> Path:
-    """The folder, with these notes of the suite."""
+    """The folder, after these notes of the suite were written to it."""
     (folder / f"{MIRROR.replace('/', '-')}.json").write_bytes(msgspec.json.encode(reached))
     return folder
 
@@ -38,7 +38,7 @@ def defects(count: int) -> list[Mutant]:
 
 
 def unnoticed() -> Mutant:
-    """Has the same meaning in another form."""
+    """A change that leaves the meaning as it is, so that no test can fail."""
     source = (ROOT / MODULE).read_text()
     place = source.encode().index(b'"""')
     return Mutant(
@@ -139,7 +139,7 @@ def test_tests_of_the_mirror_run_first_then_all_others_that_reach_the_function()
     assert mutation.steps(defect, Reached({}, seconds), area, budget_s=1) == []
 
 
-def test_what_runs_at_import_may_be_noticed_by_all_tests_of_the_area() -> None:
+def test_a_defect_at_import_may_be_caught_by_all_tests_of_the_area() -> None:
     defect = defects(1)[0]
     name = f"{MODULE}:{defect.function}"
     area = mutation.Area((MODULE,), ("tests/common", "tests/fuzz/test_decoder_bytes.py"))
@@ -149,7 +149,7 @@ def test_what_runs_at_import_may_be_noticed_by_all_tests_of_the_area() -> None:
 
 
 def test_each_module_with_a_function_is_in_an_area() -> None:
-    """A module that is reached by a link is named where it lies."""
+    """A module that a link leads to is named by the place of its file."""
     listed = {path for area in mutation.AREAS for path in mutation.files_of(area)}
     folders = ("common", "matcher", "gateway", "publisher", "recorder", "crossbook")
     there = {

@@ -1,5 +1,4 @@
-"""The copy of the project: the verdict of its tests on a defect, by each way in which they may
-end."""
+"""The copy of the project: its verdict on a defect, for each way in which the tests may end."""
 
 import re
 
@@ -31,7 +30,7 @@ def test_it(tmp_path):
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    """A copy for all tests; each leaves the modules as they were."""
+    """A copy for all tests. Each test leaves the modules as they were."""
     return Copy(tmp_path_factory.mktemp("copy"), 100)
 
 
@@ -49,16 +48,16 @@ def defect(text: str = "") -> Mutant:
     return Mutant(path=MODULE, line=1, start=0, end=0, text=text, function="", before="", after="")
 
 
-def test_a_test_that_is_left_out_is_not_run(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_left_out_test_is_not_run(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
     first = f"{MIRROR}::{names_in(MIRROR)[0]}"
-    monkeypatch.setattr(mutation_copy, "LEFT_OUT", {first: "a test says so"})
+    monkeypatch.setattr(mutation_copy, "LEFT_OUT", {first: "a test requests it"})
     reached = copy.reached(MIRROR)
     ran = {test for tests in reached.functions.values() for test in tests}
     assert first not in ran
     assert any(test.startswith(MIRROR) for test in ran)
 
 
-def test_tests_that_are_left_out_exist() -> None:
+def test_left_out_tests_exist() -> None:
     for test in LEFT_OUT:
         path, _, name = test.partition("::")
         assert name in names_in(path), f"{test} is left out and not there"
@@ -73,14 +72,14 @@ def test_processes_of_a_copy_run_its_own_files(copy: Copy) -> None:
     ]
 
 
-def test_files_that_are_ignored_exist_and_are_not_run(copy: Copy) -> None:
+def test_ignored_files_exist_and_are_not_run(copy: Copy) -> None:
     for pattern in IGNORED:
         assert list(ROOT.glob(pattern)), pattern
     with pytest.raises(RuntimeError, match="tests/tools: without a defect, pytest ends with 5"):
         copy.reached("tests/tools")
 
 
-def test_tests_that_cannot_be_collected_count_only_if_the_defect_is_why(
+def test_a_failed_collection_counts_only_if_the_defect_caused_it(
     copy: Copy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = defect("raise ImportError\n")
@@ -133,7 +132,7 @@ def test_the_time_limit_grows_with_the_time_of_the_tests(
         (PROCESSES, 1, [1], False, False),
     ],
 )  # fmt: skip
-def test_a_failure_counts_if_the_defect_made_it(
+def test_a_failure_counts_if_the_defect_caused_it(
     tests: str, with_defect: int, without: list[int], caught: bool, slow: bool,
     copy: Copy, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

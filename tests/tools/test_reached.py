@@ -1,4 +1,4 @@
-"""Notes of the functions that tests of a small project run, and runs of chosen tests."""
+"""The functions that the tests of a small project run, as noted, and runs of chosen tests."""
 
 import os
 import shutil
@@ -150,7 +150,7 @@ def test_each_function_is_noted_with_the_tests_that_run_it(project: Path) -> Non
 
 
 def test_functions_of_a_process_are_noted_with_the_tests_that_run_meanwhile(project: Path) -> None:
-    """Those of a process that was forked, or is killed, or has an environment of its own, too."""
+    """The process may be forked, be killed, or have an environment of its own."""
     (project / "test_box.py").write_text(PROCESSES)
     assert functions_of_box(notes(project)) == {
         "box.py:made": ["test_box.py"],

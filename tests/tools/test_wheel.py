@@ -1,7 +1,7 @@
 """The wheel has every module and every file of the packages, and nothing else of ours.
 
-The source keeps the parts of an exchange at the top; links in `crossbook` bring them below the one
-name that everything is imported by.
+In the source the parts of an exchange are folders at the top. Links in `crossbook` make them
+importable as `crossbook.…`.
 """
 
 import shutil
@@ -15,7 +15,7 @@ import pytest
 from tests.test_tidy import PACKAGES, ROOT
 
 NOT_SHIPPED = (".md",)
-"""Documentation stays beside the source."""
+"""The suffix of documentation, which the wheel leaves out."""
 
 
 def tracked(folder: str) -> list[str]:
@@ -34,7 +34,7 @@ def build(kind: str, source: Path, target: Path) -> None:
 
 
 def built(source: Path, target: Path) -> set[str]:
-    """The names in the wheel of a source tree, but for those of its metadata."""
+    """The names of the files in the wheel of a source tree, without its metadata."""
     build("wheel", source, target)
     (wheel,) = target.glob("*.whl")
     with ZipFile(wheel) as archive:
@@ -59,8 +59,8 @@ def copy(source: Path) -> set[str]:
 
 def test_every_file_of_the_packages_is_in_the_wheel(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
-    wanted = copy(source)
-    assert len(wanted) > 200
+    expected = copy(source)
+    assert len(expected) > 200
     # A room within a room, which no list names.
     added = {"matcher/attic/__init__.py", "matcher/attic/box/__init__.py", "matcher/attic/box/a.py"}
     # Neither of these is a package of ours.
@@ -68,12 +68,12 @@ def test_every_file_of_the_packages_is_in_the_wheel(tmp_path: Path) -> None:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text("")
     target.mkdir()
-    assert built(source, target) == wanted | {f"crossbook/{name}" for name in added}
+    assert built(source, target) == expected | {f"crossbook/{name}" for name in added}
 
 
 def test_the_source_archive_has_all_that_the_wheel_is_built_of(tmp_path: Path) -> None:
     source, target, unpacked = (tmp_path / name for name in ("source", "target", "unpacked"))
-    wanted = copy(source)
+    expected = copy(source)
     target.mkdir()
     for name in ("MANIFEST.in", "instruments.toml", ".env.example", "CHANGELOG.md"):
         shutil.copy2(ROOT / name, source / name)
@@ -87,7 +87,7 @@ def test_the_source_archive_has_all_that_the_wheel_is_built_of(tmp_path: Path) -
     assert not [path for path in top.rglob("*") if path.is_symlink()]
     assert (top / "instruments.toml").exists()
     assert not (top / "tests").exists()
-    assert built(top, target) == wanted
+    assert built(top, target) == expected
 
 
 @pytest.mark.parametrize("name", [name for name in PACKAGES if name != "crossbook"])
@@ -103,7 +103,7 @@ def test_no_module_is_imported_under_a_second_name(name: str) -> None:
 
 
 def test_every_name_that_is_not_public_is_a_listed_room() -> None:
-    """Else `from crossbook import matcher` would import the clients."""
+    """Otherwise `from crossbook import matcher` would import the clients."""
     import crossbook
     from crossbook import public
 
@@ -113,8 +113,8 @@ def test_every_name_that_is_not_public_is_a_listed_room() -> None:
     assert not hasattr(crossbook, "no_such_name")
 
 
-def test_importing_a_process_imports_no_client() -> None:
-    """`crossbook` itself is imported with each of its parts, and has to cost nothing."""
+def test_the_import_of_a_process_imports_no_client() -> None:
+    """Every import of a part imports `crossbook` as well, so that import has to cost nothing."""
     script = (
         "import sys, crossbook.matcher.__main__; "
         "print(sorted(name for name in sys.modules if name.startswith('crossbook.client')))"

@@ -1,4 +1,4 @@
-"""What the hosting service runs and shows: sound YAML, pinned versions, scripts that are there."""
+"""The workflows of the hosting service: sound YAML, pinned versions, and existing scripts."""
 
 import re
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_scripts_and_targets_that_workflows_call_exist() -> None:
     assert called >= 5
 
 
-def test_only_the_publishing_job_gets_an_identity_token() -> None:
+def test_only_the_publishing_job_has_an_identity_token() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
     allowed = {name for name, job in jobs.items() if "id-token" in job.get("permissions", {})}
     assert allowed == {"publish"}

@@ -1,1 +1,1 @@
-"""Worlds that tests of more than one room share."""
+"""Fakes and small exchanges that tests of several rooms share."""

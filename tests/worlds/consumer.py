@@ -1,4 +1,4 @@
-"""A consumer of the feed as a client would write one; it checks every promise of the feed."""
+"""A consumer of the feed as a client would write it. It asserts every promise of the feed."""
 
 from collections.abc import Callable, Sequence
 
@@ -31,7 +31,7 @@ CHANNELS = ("trade", "bbo", "l2", "l3")
 
 
 class FeedConsumer:
-    """One instrument: L2 and L3 books, best bid and offer, trades.
+    """The books L2 and L3, the best bid and offer, and the trades of one instrument.
 
     Lost messages are requested again through `reply_to`; where they are no longer held a snapshot
     is applied.
@@ -81,7 +81,7 @@ class FeedConsumer:
                 self._apply(name, bytes(payload))
 
     def apply_snapshot(self) -> None:
-        """Begin both books anew."""
+        """Begin both books anew from a snapshot."""
         snapshot = self._request(SnapshotRequest(6, self._symbol, orders=True))
         assert isinstance(snapshot, Snapshot), snapshot
         self.snapshots += 1
@@ -99,7 +99,7 @@ class FeedConsumer:
         assert snapshot.asks == self.depth.levels(Side.SELL)
 
     def check_settled(self) -> None:
-        """L3 adds up to L2, and the best of L2 is the quote."""
+        """Assert that L3 adds up to L2, and that the best of L2 is the quote."""
         assert self.book.depth == self.depth
         assert self.quote == self.depth.best(Side.BUY) + self.depth.best(Side.SELL)
 

@@ -36,7 +36,7 @@ class DeskWorld:
         return welcome.token
 
     def send(self, identity: bytes, token: int, *requests: Request) -> None:
-        """Hand the desk one frame, without letting the matcher answer."""
+        """Give the desk one frame, without any work of the matcher."""
         message = requests[0] if len(requests) == 1 else list(requests)
         self.desk.receive_frame(identity, token.to_bytes(8, "big") + encode(message))
 
@@ -57,7 +57,7 @@ class DeskWorld:
         self.desk.apply(batch)
 
     def answer(self, count: int) -> None:
-        """As `settle`, for the oldest commands only."""
+        """As `settle`, but for the oldest commands only."""
         self._sent += self.desk.in_flight.collect()
         later = self._sent[count:]
         del self._sent[count:]

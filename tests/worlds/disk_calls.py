@@ -1,7 +1,7 @@
 """The system calls of a process in one directory, in their order.
 
-The calls are recorded in Python, and then made. A change made in any other way is found by
-comparing, so the record is known to be complete.
+The calls are recorded in Python, and then made. Any other change is found by a comparison of the
+directory with the record, so that the record is complete.
 """
 
 import fcntl
@@ -38,7 +38,7 @@ class Named(Struct, frozen=True):
 
 
 class Renamed(Struct, frozen=True):
-    """A file has another name; the file that had that name has none."""
+    """A file was renamed. The file that had the new name has none any more."""
 
     file: int
     old: str
@@ -46,7 +46,7 @@ class Renamed(Struct, frozen=True):
 
 
 class Unnamed(Struct, frozen=True):
-    """A file has no name any more."""
+    """A file was removed."""
 
     name: str
 
@@ -56,7 +56,8 @@ class DirectorySynced(Struct, frozen=True):
 
 
 class Promised(Struct, frozen=True):
-    """A promise to clients: all up to `seq` is safe, and so is a snapshot of `snapshot`."""
+    """A promise to clients: all commands up to `seq` are safe, and so is a snapshot of
+    `snapshot`."""
 
     seq: int
     snapshot: int
@@ -139,7 +140,7 @@ class DiskCalls:
         return noted
 
     def _notice(self) -> None:
-        """Record new files; fails when one vanished or was renamed without a recorded call."""
+        """Record new files. Fails when one vanished or was renamed without a recorded call."""
         seen = {entry.name: entry.inode() for entry in os.scandir(self._directory)}
         assert not set(self._names) - set(seen), "a name was removed by a call that is not noted"
         for name, node in seen.items():
@@ -185,7 +186,7 @@ class DiskCalls:
             self.calls.append(Unnamed(Path(path).name))
 
     def _forget(self, number: int | None) -> None:
-        """Its place may soon be another file's."""
+        """Forget a file, because its inode may soon be that of another one."""
         for node, known in list(self._nodes.items()):
             if known == number:
                 del self._nodes[node]

@@ -8,12 +8,12 @@ from crossbook.common.process.exposition import Exposition
 
 
 def parts(**values: Any) -> Any:
-    """An object with these attributes, in place of a part that counts."""
+    """An object with these attributes, which replaces a part with counters."""
     return SimpleNamespace(**values)
 
 
 class Sized:
-    """Something that has a size, and attributes."""
+    """An object with a size, and attributes."""
 
     def __init__(self, size: int, **values: object) -> None:
         self._size = size

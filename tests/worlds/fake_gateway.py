@@ -1,7 +1,7 @@
-"""A gateway of one thread without an exchange: it answers every request by its `behave`, those for
-the instruments by its `instruments`.
+"""A gateway of one thread without an exchange. It answers every request by its `behave`, and those
+for the instruments by its `instruments`.
 
-Tests control it by these, `forget_sessions`, `history` and `push`; it does not match orders.
+Tests control it by these, `forget_sessions`, `history` and `push`. It does not match orders.
 """
 
 import threading

@@ -11,8 +11,10 @@ from tests.worlds.feed_source import FeedSource, Frames
 
 
 class FakePublisher:
-    """Publishes a source's frames on real sockets; loses every `lose`-th of them. A `silent` one
-    sends no heartbeats."""
+    """Publishes the frames of a source on real sockets, and loses every `lose`-th of them.
+
+    A `silent` one sends no heartbeats.
+    """
 
     def __init__(self, lose: int = 0) -> None:
         self.feed = f"tcp://127.0.0.1:{free_ports(1)[0]}"
@@ -39,7 +41,7 @@ class FakePublisher:
                     self._publish(frame)
 
     def restart(self, missed: int = 3) -> None:
-        """Go on as a later life of the publisher, which missed this many changes and trades."""
+        """Continue as a later life of the publisher, which missed this many changes and trades."""
         with self.lock:
             before, self._lives = self.source, self._lives + 1
             self.source = after = FeedSource(seed=4 + self._lives, epoch=5 + self._lives)

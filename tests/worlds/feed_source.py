@@ -1,7 +1,8 @@
-"""A publisher of one instrument without sockets: random changes in, feed frames and replies out.
+"""A publisher of one instrument without sockets: it makes random changes, and returns frames and
+replies.
 
-Its book is a plain list, so that a follower's book is compared with one that shares no code with
-it.
+Its book is a plain list, so that the book of a follower is compared with one that shares no code
+with it.
 """
 
 import random
@@ -87,8 +88,19 @@ class FeedSource:
         first = self.seq + 1
         changes = [self._change() for _ in range(self.random.randint(1, 3))]
         after = {side: dict(self.levels(side)) for side in (1, 2)}
-        frames = [self._send("l3", OrdersUpdate(
-            SYMBOL, first, self.seq, self._chain("l3"), changes, 0))]  # fmt: skip
+        frames = [
+            self._send(
+                "l3",
+                OrdersUpdate(
+                    symbol=SYMBOL,
+                    first_seq=first,
+                    seq=self.seq,
+                    prev_seq=self._chain("l3"),
+                    changes=changes,
+                    time_ns=0,
+                ),
+            )
+        ]
         bids, asks = (
             [
                 (price, after[side].get(price, 0))
@@ -121,7 +133,7 @@ class FeedSource:
         return frames
 
     def change_state(self, state: int, until_ns: int = 0) -> list[Frames]:
-        """Put the instrument into another state; the frame sent."""
+        """Put the instrument into another state; return the sent frame."""
         self.seq += 1
         self.state = MarketState(
             symbol=SYMBOL, seq=self.seq, state=state, until_ns=until_ns, indicative_ticks=0,
@@ -165,17 +177,30 @@ class FeedSource:
             change = draw.choice(("remove", "reduce", "requeue"))
             if change == "reduce" and lots > 1:
                 self.orders[place] = (number, side, price, lots - 1)
-                return OrderChange(self.seq, number, side, price, lots - 1)
+                return OrderChange(
+                    seq=self.seq, order_id=number, side=side, price_ticks=price, shown_lots=lots - 1
+                )
             del self.orders[place]
             if change == "requeue":
                 price = self._price(side)
                 self.orders.append((number, side, price, lots + 1))
-                return OrderChange(self.seq, number, side, price, lots + 1, True)
-            return OrderChange(self.seq, number, side, price, 0)
+                return OrderChange(
+                    seq=self.seq,
+                    order_id=number,
+                    side=side,
+                    price_ticks=price,
+                    shown_lots=lots + 1,
+                    requeued=True,
+                )
+            return OrderChange(
+                seq=self.seq, order_id=number, side=side, price_ticks=price, shown_lots=0
+            )
         side = draw.choice((1, 2))
         price, lots = self._price(side), draw.randint(1, 9)
         self.orders.append((self.seq, side, price, lots))
-        return OrderChange(self.seq, self.seq, side, price, lots)
+        return OrderChange(
+            seq=self.seq, order_id=self.seq, side=side, price_ticks=price, shown_lots=lots
+        )
 
     def _price(self, side: int) -> int:
         return self.random.randint(1, 30) + (0 if side == 1 else 30)

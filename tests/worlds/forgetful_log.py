@@ -1,4 +1,4 @@
-"""A record log without memory: its matcher can resend only batches in the resend buffer."""
+"""A record log without content: its matcher can resend only the batches of its resend buffer."""
 
 from collections.abc import Iterator
 

@@ -1,8 +1,8 @@
-"""`given` of Hypothesis without its deadline: a busy machine makes an example slow now and then,
-which is no fault of the code.
+"""`given` of Hypothesis without its deadline, because a busy machine makes an example slow now and
+then.
 
-The settings hold for tests decorated after the settings are loaded, so a test imports `given` from
-here.
+The settings hold for tests that are decorated after the settings are loaded. Therefore tests import
+`given` from here.
 """
 
 from hypothesis import given, settings

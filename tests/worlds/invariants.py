@@ -129,7 +129,8 @@ def _check_timers(venue: Venue, open_orders: dict[int, Order]) -> None:
 
 
 def _check_money(venue: Venue, open_orders: dict[int, Order]) -> None:
-    """Every asset adds up to the money paid in, and holds are those of the open orders."""
+    """Assert that every asset adds up to the money paid in, and that holds are those of the open
+    orders."""
     ledger = venue.ledger
     held: dict[tuple[int, str], int] = {}
     for order in open_orders.values():

@@ -51,4 +51,10 @@ def random_record(first_seq: int, rng: Random, largest: int = 3000) -> Record:
     """A record of random size and content."""
     payloads = [rng.randbytes(rng.randrange(60)) for _ in range(rng.randrange(1, 4))]
     events = rng.randbytes(rng.randrange(largest)).replace(b"\0", b"\1")
-    return Record(first_seq, first_seq + rng.randrange(5), first_seq, payloads, events)
+    return Record(
+        first_seq=first_seq,
+        last_seq=first_seq + rng.randrange(5),
+        time_ns=first_seq,
+        payloads=payloads,
+        events=events,
+    )

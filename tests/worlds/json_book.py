@@ -1,4 +1,5 @@
-"""A client of `/ws/market-data/`, written from docs/reference/streams.md alone. It shares no code.
+"""A client of `/ws/market-data/`, written from docs/reference/streams.md alone. It shares no code
+with the project.
 
 Prices and quantities stay text. The checksum is computed from that text as Kraken describes it.
 """
@@ -11,7 +12,7 @@ Rows = list[tuple[str, str]]
 
 
 class JsonBook:
-    """The book rebuilt from JSON messages; every message is checked against those before."""
+    """The book rebuilt from JSON messages. Every message is checked against the earlier ones."""
 
     def __init__(self) -> None:
         self.bids: dict[str, str] = {}
@@ -23,7 +24,7 @@ class JsonBook:
         self._resync = False
 
     def apply(self, message: dict[str, Any]) -> bool:
-        """Apply one message; returns whether the book may have changed. Fails when the message does
+        """Apply one message; return whether the book may have changed. Fails on a message that does
         not continue the book."""
         kind = message["type"]
         self.counts[kind] = self.counts.get(kind, 0) + 1
@@ -69,7 +70,8 @@ class JsonBook:
         )
 
     def checksum(self) -> int:
-        """Top ten asks low to high, then bids high to low: digits of price, then of quantity."""
+        """The checksum of the top ten asks, low to high, then the top ten bids, high to low: digits
+        of price, then of quantity."""
         bids, asks = self.rows()
         text = ""
         for price, quantity in asks[:10] + bids[:10]:

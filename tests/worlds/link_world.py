@@ -66,7 +66,7 @@ class NetworkFaults:
 
 
 class Wire:
-    """Messages on their way in one direction of one connection."""
+    """Messages in one direction of one connection that have not arrived yet."""
 
     def __init__(self, rng: Random, faults: NetworkFaults) -> None:
         self._rng = rng
@@ -155,7 +155,13 @@ class EngineMatcher:
         if isinstance(request, KeysRequest):
             keys, more = keys_page(engine, request.after_key_id)
             return encode(
-                KeyPage(request.request_id, self.incarnation, engine.keys_seq, keys, more)
+                KeyPage(
+                    request_id=request.request_id,
+                    incarnation=self.incarnation,
+                    changed_seq=engine.keys_seq,
+                    keys=keys,
+                    more=more,
+                )
             )
         assert isinstance(request, BalancesRequest), request
         balances = [Balance("BTC", 5, 1), Balance(f"X{self.incarnation}", 2, 0)]
@@ -214,7 +220,7 @@ class LinkWorld:
     def start_gateway(self) -> None:
         """Start a gateway process without memory.
 
-        Messages to or from the last one are gone, but for commands, which may still arrive.
+        Messages to or from the last one are lost, except for commands, which may still arrive.
         """
         sessions = SessionTable(1_000, lambda: next(self._tokens))
         self.desk = OrderDesk(INSTRUMENTS, GATEWAY, self._queue_size, sessions)
@@ -226,7 +232,7 @@ class LinkWorld:
         self.answers = Wire(self.rng, self.faults)
 
     def kill_matcher(self) -> EngineMatcher:
-        """End the matcher with all messages on their way; returns its state."""
+        """End the matcher; all messages on their way are lost. Return its state."""
         assert self.matcher is not None
         dead, self.matcher = self.matcher, None
         for wire in (self.commands, self.events, self.questions, self.answers):
@@ -269,7 +275,7 @@ class LinkWorld:
             self.deliver()
 
     def settle(self, steps: int = 1_500) -> None:
-        """End all faults of the network, and let every command reach its end."""
+        """End all faults of the network, and run until every command has ended."""
         self.faults.lose = self.faults.double = self.faults.delay = 0
         self.faults.reorder = False
         self.step(steps)

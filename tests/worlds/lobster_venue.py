@@ -1,7 +1,8 @@
-"""A venue that writes LOBSTER's two files about a window on its book, and keeps the whole book.
+"""A venue that writes the two files of LOBSTER about a window on its book, and keeps the whole
+book.
 
-Orders exist before the window opens and change behind its last level, so a reader has to handle
-all cases of real files. The book that it rebuilds must follow the same rows.
+Orders exist before the window opens, and change behind its last level, so that a reader has to
+handle all cases of real files. The book that the reader rebuilds must have the same rows.
 """
 
 import random
@@ -27,7 +28,7 @@ class LobsterVenue:
         self._recording = False
 
     def run(self, before: int, inside: int) -> None:
-        """`before` events that the files do not show, then `inside` events of which the window
+        """Run `before` events that the files do not show, then `inside` events, of which the window
         shows some."""
         for _ in range(before):
             self._event()

@@ -1,4 +1,5 @@
-"""The exchange's messages to a replay, from the plainest book: answers, trades, L3 changes."""
+"""The messages of an exchange to a replay, made from the plainest book: answers, trades, L3
+changes."""
 
 from msgspec import Struct
 
@@ -12,7 +13,7 @@ FIRST_SEQ = 500
 
 
 class Outcome(Struct):
-    """All messages that follow from one command."""
+    """All messages that one command leads to."""
 
     answer: entry.Ack | entry.Reject
     executions: list[entry.Execution]
@@ -65,7 +66,13 @@ class PlainExchange:
             side, price, _, _ = before.get(recorded_id) or after[recorded_id]
             lots = after[recorded_id][3] if recorded_id in after else 0
             outcome.changes.append(
-                feed.OrderChange(self._seq, self._order_id[recorded_id], side, price, lots)
+                feed.OrderChange(
+                    seq=self._seq,
+                    order_id=self._order_id[recorded_id],
+                    side=side,
+                    price_ticks=price,
+                    shown_lots=lots,
+                )
             )
         return outcome
 

@@ -1,8 +1,8 @@
 """The possible contents of a directory after a loss of power, given the calls made in it.
 
 Only synced bytes are durable. Of the bytes written to a file since its last sync all, none, the
-first ones or some sectors may be there. A name made, moved or removed since the directory's last
-sync may be so or not, each independently: file systems promise no order.
+first ones or some sectors may be there. A name made, moved or removed since the last sync of the
+directory may be durable or not, each independently, because file systems promise no order.
 """
 
 from collections.abc import Iterable

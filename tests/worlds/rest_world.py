@@ -126,7 +126,7 @@ class RestWorld:
     """A client of the API.
 
     Commands are applied at `time_ns`. With `matcher_answers` false commands stay in flight, and
-    `held` is set when one does. There is no recorder until a test replaces `answer_questions`.
+    `held` is set when there is one. There is no recorder until a test replaces `answer_questions`.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class RestWorld:
         return await self.client.post("/api/v1/orders", json=body, headers=headers)
 
     def settle(self) -> None:
-        """Let the matcher answer waiting commands, and deliver the answers to the sessions."""
+        """Let the matcher apply waiting commands, and deliver the answers to the sessions."""
         in_flight, queries = self.desk.in_flight, self.desk.queries
         if in_flight.unsent and not self.matcher_answers:
             self.held.set()
@@ -235,5 +235,5 @@ class RestWorld:
             self.sessions.deliver(identity, replies)
 
     def refuse_questions(self) -> None:
-        """Accept no question: there is no recorder."""
+        """Refuse every question, as without a recorder."""
         self.history.send(lambda _: False)

@@ -1,4 +1,4 @@
-"""One gateway before two matchers, on one thread; a matcher may die and come back."""
+"""One gateway before two matchers, on one thread. A matcher may end and start again."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ ASSIGNMENT = {instrument.id: instrument.id % SHARDS for instrument in INSTRUMENT
 
 
 class WorldShard:
-    """A matcher, perhaps away, with a desk and a link to it."""
+    """One matcher, which may be away, with a desk and a link to it."""
 
     def __init__(self, number: int, sessions: SessionTable, outbox: Outbox) -> None:
         own = [each for each in INSTRUMENTS if ASSIGNMENT[each.id] == number]
@@ -29,7 +29,7 @@ class WorldShard:
         self.questions: list[bytes] = []
 
     def step(self, steps: int, now_ns: int) -> None:
-        """Deliver the messages on their way, there and back."""
+        """Deliver the messages on their way, in both directions."""
         matcher = self.matcher
         if matcher is not None:
             commands, self.commands = self.commands, []
@@ -57,7 +57,8 @@ class WorldShard:
 
 
 class ShardedWorld:
-    """`replies_to` sends for a client, `received` has all its replies."""
+    """A gateway and two matchers. `replies_to` sends for a client, and `received` has all its
+    replies."""
 
     def __init__(self) -> None:
         tokens = iter(range(1001, 100_000))
@@ -99,7 +100,7 @@ class ShardedWorld:
                 self._deliver()
 
     def kill(self, number: int) -> EngineMatcher:
-        """End a matcher with all messages on their way; returns the content of its disk."""
+        """End a matcher; all messages on their way are lost. Return the content of its disk."""
         shard = self.shards[number]
         assert shard.matcher is not None
         dead, shard.matcher = shard.matcher, None

@@ -1,4 +1,4 @@
-"""What an exchange leaves on disk after random commands: its journal and its record."""
+"""The journal and the record that an exchange leaves on disk after random commands."""
 
 from pathlib import Path
 from random import Random
@@ -42,7 +42,7 @@ def stored_exchange(folder: Path, seed: int, batches: int) -> StoredExchange:
 
 
 def record(url: str, matcher: RecordedMatcher) -> None:
-    """Record what the matcher did, in several transactions."""
+    """Record the events of the matcher, in several transactions."""
     engine = open_database(url)
     store = Store(engine)
     store.open()

@@ -62,7 +62,7 @@ class FakeConnection:
         self.ended = (1006, "")
 
     def drain(self) -> None:
-        """Have room again."""
+        """Make room again."""
         self.full = False
         self.channel.drained(self)
 
@@ -110,7 +110,7 @@ class StreamWorld:
         return target
 
     def pump(self) -> None:
-        """Answer the follower's requests and pass its updates on."""
+        """Answer the requests of the follower, and give its updates to the streams."""
         while requests := self.follower.drain_requests():
             for request in requests:
                 self.follower.on_reply(self.source.answer(request))
@@ -132,8 +132,8 @@ class StreamWorld:
             self.pump()
 
     def work(self) -> None:
-        """Send due messages, which costs `cost_ns`. A crowd of more than a slice gets them in the
-        following calls, one slice each."""
+        """Send due messages, which costs `cost_ns`. A crowd of more than one slice receives them
+        slice by slice in the following calls."""
         if self.slicing:
             self.slicing = self.streams.send_slice()
             if not self.slicing:
@@ -160,7 +160,8 @@ class StreamWorld:
         self.follower.on_time(self.now_ns)
 
     def check(self, connection: FakeConnection, book: JsonBook) -> None:
-        """Feed a client's messages to its book, which must equal the ZeroMQ book at every seq."""
+        """Apply the messages of a client to its book, which must equal the ZeroMQ book at every
+        seq."""
         for message in connection.pop_messages():
             if book.apply(message):
                 assert book.seq is not None

@@ -1,4 +1,4 @@
-"""A small venue for tests: short ways to make a command and to read a book."""
+"""A small venue for tests, with short ways to make a command and to read a book."""
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder

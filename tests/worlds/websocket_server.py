@@ -74,7 +74,7 @@ class WebSocketWorld:
         return Refusal(404, f"no stream at {path}?{handshake.query}")
 
     async def raw(self, path: str = "/echo") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A bare connection whose handshake is done."""
+        """A bare connection after its handshake."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(HANDSHAKE.format(path=path).encode())
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
@@ -84,7 +84,7 @@ class WebSocketWorld:
 
 @contextlib.asynccontextmanager
 async def served(limits: Limits = Limits()) -> AsyncIterator[WebSocketWorld]:  # noqa: B008
-    """A running server, stopped at the end."""
+    """A running server, which is stopped at the end."""
     world = WebSocketWorld(limits)
     await world.server.start()
     try:

@@ -47,7 +47,7 @@ def test_a_selector_of_streams_concerns_its_value_and_no_other(
     assert not StreamDrop(**{selector: other}).concerns(UPDATE)
 
 
-def test_only_messages_with_a_checksum_get_a_wrong_one() -> None:
+def test_only_messages_with_a_checksum_may_have_a_wrong_one() -> None:
     assert FeedWrongChecksum().concerns(L2)
     assert not FeedWrongChecksum().concerns(FeedFacts("l3", "BTC-USDT"))
     assert StreamWrongChecksum().concerns(UPDATE)

@@ -16,8 +16,23 @@ from crossbook.common.faults.order_entry import (
     RequestFacts,
 )
 
-REST = RequestFacts("rest", 7, "/api/v1/orders", "POST", "BTC-USDT", "mine-1")
-ZEROMQ = RequestFacts("zeromq", 7, "", "submit", "BTC-USDT", "mine-1", 99)
+REST = RequestFacts(
+    interface="rest",
+    account=7,
+    path="/api/v1/orders",
+    method="POST",
+    symbol="BTC-USDT",
+    client_order_id="mine-1",
+)
+ZEROMQ = RequestFacts(
+    interface="zeromq",
+    account=7,
+    path="",
+    method="submit",
+    symbol="BTC-USDT",
+    client_order_id="mine-1",
+    session=99,
+)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Candles equal what a plain look over all trades gives, however the trades are cut."""
+"""Candles equal those made from a plain list of all trades, however the trades are split into
+parts."""
 
 import random
 from itertools import pairwise
@@ -104,16 +105,16 @@ def test_lengths_divide_each_other() -> None:
 
 
 @pytest.mark.parametrize("again", [0, 1])
-def test_a_trade_counts_once_however_often_it_comes(again: int) -> None:
+def test_a_trade_counts_once_however_often_it_arrives(again: int) -> None:
     trades = some_trades(3, count=5)
     series = CandleSeries()
     for trade in trades:
         for _ in range(1 + again):
             series.add(*trade)
-    wanted = series.latest()
-    assert {candle.last_trade_id for candle in wanted} == {5}
-    assert wanted == [naive(trades)[c.interval_s, c.open_ns] for c in wanted]
+    found = series.latest()
+    assert {candle.last_trade_id for candle in found} == {5}
+    assert found == [naive(trades)[c.interval_s, c.open_ns] for c in found]
     loaded = CandleSeries()
-    loaded.load(wanted)
+    loaded.load(found)
     loaded.add(*trades[-1])
-    assert (loaded.latest(), loaded.drain_changed()) == (wanted, [])
+    assert (loaded.latest(), loaded.drain_changed()) == (found, [])

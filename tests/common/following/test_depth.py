@@ -50,7 +50,8 @@ levels = st.dictionaries(st.integers(1, 10**9), st.integers(1, 10**9), max_size=
 
 
 def checksum_from_text(instrument: Instrument, depth: Depth) -> int:
-    """Kraken's published recipe, done with the decimal text a client would have received."""
+    """The checksum by the published recipe of Kraken, from the decimal text that a client
+    receives."""
     text = ""
     for side in (SELL, BUY):
         for price, lots in depth.levels(side)[:10]:
@@ -61,7 +62,7 @@ def checksum_from_text(instrument: Instrument, depth: Depth) -> int:
 
 @given(levels, levels)
 @pytest.mark.parametrize("instrument", [example(), NICKEL, SHARE])
-def test_checksum_equals_the_one_made_from_text(
+def test_the_checksum_equals_the_one_made_from_text(
     instrument: Instrument, bids: dict[int, int], asks: dict[int, int]
 ) -> None:
     depth = Depth()
@@ -69,7 +70,7 @@ def test_checksum_equals_the_one_made_from_text(
     assert BookChecksum(instrument).of(depth) == checksum_from_text(instrument, depth)
 
 
-def test_checksum_of_krakens_published_example() -> None:
+def test_the_checksum_equals_krakens_published_example() -> None:
     # docs.kraken.com, "Spot websocket (v2) book checksum": BTC/USD, prices to 0.1, BTC to 1e-8.
     btc_usd = Instrument(
         id=9,
@@ -191,7 +192,7 @@ def test_zero_lots_removes_and_an_unknown_removal_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_book_equals_a_list_kept_without_cleverness(seed: int) -> None:
+def test_the_book_equals_a_plain_list(seed: int) -> None:
     chance = random.Random(seed)
     book = OrderDepth()
     plain: list[tuple[int, int, int, int]] = []

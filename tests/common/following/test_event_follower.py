@@ -204,11 +204,12 @@ def test_a_repeated_request_waits_for_the_interval_and_not_for_a_new_message() -
 
 
 def test_an_incarnation_without_commands_misses_nothing() -> None:
-    """Known by its heartbeat, or not at all before it was stood at."""
-    for heard in (True, False):
+    """The follower has received a heartbeat of the incarnation before the reset to it, or nothing
+    of it."""
+    for has_heartbeat in (True, False):
         follower = at(4)
         follower.receive(batch(7, 8))
-        if heard:
+        if has_heartbeat:
             assert not follower.receive(heartbeat(0, incarnation=8))
         assert not follower.reset(8, 0)
         assert (follower.incarnation, follower.seq, follower.gap()) == (8, 0, None)

@@ -1,4 +1,4 @@
-"""The requests, updates and counters of a follower behind given losses, and its answers at their
+"""Requests, updates and counters of a follower under given losses, and its reactions at their
 bounds."""
 
 from collections.abc import Iterator
@@ -122,7 +122,7 @@ def test_a_refused_range_is_requested_again_when_more_is_missing() -> None:
     assert again == RangeRequest(sent.request_id + 1, BBO, end - 2, end)
 
 
-def test_a_busy_answer_is_waited_out() -> None:
+def test_a_request_is_repeated_some_time_after_a_busy_answer() -> None:
     follower = FeedFollower([SYMBOL], ["l2"])
     follower.on_time(5)
     assert follower.drain_requests() == [InstrumentsRequest(1)]
@@ -202,10 +202,11 @@ def test_a_heartbeat_before_any_message_reveals_the_earlier_ones() -> None:
 @pytest.mark.parametrize(
     ("first_held", "passed", "lost"), [(0, 3, 3), (1, 3, 3), (2, 1, 1), (3, 2, 2), (4, 3, 3)]
 )
-def test_messages_the_publisher_no_longer_has_are_passed(
+def test_messages_the_publisher_no_longer_has_are_passed_over(
     first_held: int, passed: int, lost: int
 ) -> None:
-    """Three messages are missing. Those before the publisher's first one are lost, or all three."""
+    """Three messages are missing. Those before the first one that the publisher holds are lost;
+    where it holds none of the three, all are lost."""
     world = ready_follower("bbo")
     follower, before = world.follower, world.source.last[BBO]
     follower.on_feed(b"heartbeat|", 1, encode(Heartbeat(1, 0, 0, {BBO: before + 3})))

@@ -1,4 +1,4 @@
-"""The state of an instrument behind a lossy feed: a follower has the present one, whenever it
+"""The state of an instrument over a lossy feed: a follower has the present state, whenever it
 joins."""
 
 import pytest
@@ -20,7 +20,7 @@ def check(world: FollowerWorld) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_state_behind_a_lossy_feed_ends_right_and_none_is_reported_twice(seed: int) -> None:
+def test_the_state_over_a_lossy_feed_ends_right_and_none_is_reported_twice(seed: int) -> None:
     world = FollowerWorld(seed, ("l2", "state"), lossy=0.3)
     world.answer()
     for n in range(100):
@@ -49,7 +49,7 @@ def test_a_lost_state_shows_in_the_heartbeat() -> None:
     check(world)
 
 
-def test_states_lost_for_good_are_made_up_by_the_next_message() -> None:
+def test_the_next_message_replaces_states_lost_for_good() -> None:
     world = started(channels=("state",), history=1)
     for state in (2, 3, 4):
         frames = world.source.change_state(state)

@@ -1,4 +1,5 @@
-"""Candles and ticker behind a lossy feed: complete, in order, and never older than known."""
+"""Candles and ticker over a lossy feed: complete, in order, and never older than those received
+before."""
 
 import pytest
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ CANDLE, TICKER = (topic(channel, SYMBOL).encode() for channel in CHANNELS)
 
 
 def traded(world: FollowerWorld) -> list[Frames]:
-    """The frames of steps up to and including one with a trade."""
+    """The frames of steps up to the first one with a trade, which is included."""
     frames: list[Frames] = []
     while not any(name == TICKER for name, _, _ in frames):
         frames += world.source.step()
@@ -87,7 +88,7 @@ def test_messages_on_their_way_do_not_undo_a_snapshot() -> None:
     world.check_statistics()
 
 
-def test_a_message_lost_for_good_is_made_up_by_the_next_one() -> None:
+def test_the_next_message_replaces_one_lost_for_good() -> None:
     world = started(channels=CHANNELS, history=3)
     for _ in range(12):
         traded(world)
@@ -134,9 +135,9 @@ def test_candles_and_ticker_need_their_channels() -> None:
         FeedFollower([SYMBOL], CHANNELS).ticker("DOGE-USD")
 
 
-def test_a_snapshot_of_an_earlier_publisher_carries_neither() -> None:
-    """Fields appended to `Snapshot` have defaults: an older publisher's is read without a known
-    past."""
+def test_a_snapshot_of_an_earlier_publisher_has_no_statistics() -> None:
+    """Fields appended to `Snapshot` have defaults: the snapshot of an older publisher decodes as
+    one whose past is unknown."""
     world = FollowerWorld(channels=CHANNELS)
     traded(world)
     world.follower.on_time(1)

@@ -1,4 +1,4 @@
-"""Local books that follow a lossy feed end equal to the publisher's."""
+"""A local book that follows a lossy feed ends equal to the publisher's book."""
 
 from collections.abc import Iterable, Iterator
 
@@ -31,14 +31,15 @@ ALL = ("trade", "bbo", "l2", "l3", "candle", "ticker")
 
 
 class FollowerWorld:
-    """A follower beside its source. `lossy` drops, repeats and reorders on the way."""
+    """A follower and its source. With `lossy` the messages between them are dropped, repeated and
+    reordered."""
 
     def __init__(
         self, seed: int = 1, channels: tuple[str, ...] = ALL, lossy: float = 0.0, history: int = 999
     ) -> None:
         self.source = FeedSource(seed, history=history)
         self.follower = FeedFollower([SYMBOL], channels)
-        self.wanted = {name.encode() for name in self.follower.topics()}
+        self.subscribed = {name.encode() for name in self.follower.topics()}
         self.lossy = lossy
         self.now_ns = 1_000
         self.late: list[Frames] = []
@@ -62,12 +63,12 @@ class FollowerWorld:
 
     def feed(self, frames: Iterable[Frames]) -> None:
         for name, seq, payload in self.lose(frames):
-            if name in self.wanted:
+            if name in self.subscribed:
                 self.follower.on_feed(name, seq, payload)
         self.updates += self.follower.drain_updates()
 
     def answer(self) -> None:
-        """Answer the requests of the follower until there are no more."""
+        """Answer the requests of the follower until it sends none."""
         self.follower.on_time(self.now_ns)
         for _ in range(1_000):
             requests = self.follower.drain_requests()
@@ -91,7 +92,7 @@ class FollowerWorld:
                 self.feed([self.source.heartbeat()])
 
     def settle(self) -> None:
-        """Lose no more messages and publish no more changes: heartbeats and time fill the holes."""
+        """End losses and changes; heartbeats and time then fill the holes."""
         self.lossy = 0.0
         for _ in range(20):
             self.now_ns += 20 * RETRY_NS

@@ -1,4 +1,4 @@
-"""Common parts of every replica: numbered requests, each repeated only after a while."""
+"""The common part of every replica: numbered requests, each repeated only after a while."""
 
 from crossbook.common.following.replica import Replica
 from crossbook.common.messages.events import EventBatch

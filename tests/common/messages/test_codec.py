@@ -59,7 +59,7 @@ def test_a_field_appended_by_a_newer_client_is_ignored() -> None:
     assert codec.decode_requests(raw(6, 3, "from the future")) == ((entry.Ping(3),), [])
 
 
-def test_each_unsound_request_of_a_list_gets_its_own_reject() -> None:
+def test_each_unsound_request_of_a_list_has_its_own_reject() -> None:
     frame = msgspec.msgpack.encode([NEW, [3, 9, "BTC-USDT", -1], CANCEL, [99, 10]])
     requests, rejects = codec.decode_requests(frame)
     assert list(requests) == [NEW, CANCEL]
@@ -111,7 +111,7 @@ def test_each_unsound_request_of_a_list_gets_its_own_reject() -> None:
         (b"\x91" * 5000, 0, "frame"),
     ],
 )  # fmt: skip
-def test_an_unsound_frame_gets_one_reject_naming_the_field(
+def test_an_unsound_frame_has_one_reject_with_the_field(
     body: bytes, request_seq: int, field: str
 ) -> None:
     requests, rejects = codec.decode_requests(body)
@@ -193,8 +193,8 @@ def test_a_sum_of_any_size_survives_its_encoding(total: int) -> None:
 @pytest.mark.parametrize("total", EDGES)
 def test_a_sum_is_an_integer_while_msgpack_has_one_and_decimal_text_beyond(total: int) -> None:
     ticker = with_sums(total)[1][0]
-    wanted = total if total < 2**64 else str(total)
-    assert msgspec.msgpack.decode(codec.encode(ticker))[8] == wanted
+    expected = total if total < 2**64 else str(total)
+    assert msgspec.msgpack.decode(codec.encode(ticker))[8] == expected
 
 
 def test_a_request_never_turns_a_number_into_text() -> None:
@@ -214,7 +214,7 @@ def test_an_empty_list_is_refused() -> None:
     assert codec.decode_requests(raw())[1][0].field == "frame"
 
 
-def test_a_frame_over_the_limit_is_refused_unread() -> None:
+def test_a_frame_over_the_limit_is_refused_without_decoding_it() -> None:
     size = codec.MAX_CLIENT_FRAME
     text = f"frame has {size + 1} bytes, at most {size} are taken"
     refused = entry.Reject(0, RejectReason.TOO_LARGE, "frame", text)
@@ -246,7 +246,7 @@ def test_bad_bytes_from_outside_become_a_codec_error() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_make_the_decoder_raise(body: bytes) -> None:
+def test_no_bytes_make_the_request_decoder_raise(body: bytes) -> None:
     requests, rejects = codec.decode_requests(body)
     assert requests or rejects
 
@@ -254,6 +254,6 @@ def test_no_bytes_make_the_decoder_raise(body: bytes) -> None:
 @given(st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats()
                     | st.text(max_size=5) | st.binary(max_size=5),
                     lambda inner: st.lists(inner, max_size=6)))  # fmt: skip
-def test_no_msgpack_value_makes_the_decoder_raise(value: object) -> None:
+def test_no_msgpack_value_makes_the_request_decoder_raise(value: object) -> None:
     requests, rejects = codec.decode_requests(msgspec.msgpack.encode(value))
     assert requests or rejects

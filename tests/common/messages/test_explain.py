@@ -19,9 +19,7 @@ encode = msgspec.msgpack.encode
         ("1", 0), (None, 0),
     ],
 )  # fmt: skip
-def test_the_number_of_a_request_is_a_whole_number_that_may_be_one(
-    number: Any, request_id: int
-) -> None:
+def test_a_request_number_is_an_integer_within_its_range(number: Any, request_id: int) -> None:
     assert blame(encode([2, number]), "", FIELDS) == Blame(request_id, "frame")
 
 

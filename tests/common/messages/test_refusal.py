@@ -1,4 +1,4 @@
-"""Texts of refusals: the value, the limit, and nothing that is not known."""
+"""Texts of refusals have the value and the limit as far as these are known, and nothing else."""
 
 import pytest
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""Refusals with few known facts: the text has no others."""
+"""Refusals with few known facts: their text has only these."""
 
 import pytest
 from msgspec.structs import replace

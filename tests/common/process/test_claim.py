@@ -43,7 +43,7 @@ def line_of(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().strip()
 
 
-def test_of_many_that_start_at_once_one_has_the_endpoint(tmp_path: Path) -> None:
+def test_of_many_processes_that_start_at_once_one_has_the_endpoint(tmp_path: Path) -> None:
     path = tmp_path / "new" / "x.sock"
     processes = [taker(path) for _ in range(4)]
     try:
@@ -84,7 +84,7 @@ def test_a_process_cannot_claim_a_path_twice_and_keeps_its_claim(tmp_path: Path)
     Claim(path).close()
 
 
-def test_a_socket_that_lives_without_a_lock_is_not_taken(tmp_path: Path) -> None:
+def test_a_live_socket_without_a_lock_is_not_taken(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
     with socket.socket(socket.AF_UNIX) as alive:
         alive.bind(str(path))

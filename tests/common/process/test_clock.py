@@ -12,7 +12,7 @@ def test_the_system_clock_moves_forward() -> None:
     assert clock.now_ns() > 1_735_689_600_000_000_000
 
 
-def test_the_steady_clock_runs_as_fast_as_the_one_on_the_wall() -> None:
+def test_the_steady_clock_runs_as_fast_as_the_wall_clock() -> None:
     clock = SystemClock()
     steady, monotonic = clock.elapsed_ns(), clock.monotonic_ns()
     while clock.monotonic_ns() - monotonic < 20_000_000:

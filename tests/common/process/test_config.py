@@ -28,7 +28,7 @@ def test_the_defaults_start_every_process() -> None:
         assert load_settings(process) == defaults
 
 
-def test_the_installed_instruments_stand_in_for_a_file_that_nobody_named(
+def test_the_installed_instruments_stand_in_for_a_file_that_is_not_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert load_settings("matcher").instruments()[0].symbol == "BTC-USDT"
@@ -208,7 +208,7 @@ def test_every_wrong_value_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 @pytest.mark.parametrize("host", ["0.0.0.0", "*", "10.0.0.1", "[::]", "eth0", "example.org"])
-def test_an_address_strangers_reach_is_bound_only_on_purpose(
+def test_an_address_that_other_machines_reach_needs_a_permission(
     monkeypatch: pytest.MonkeyPatch, process: Process, name: str, host: str
 ) -> None:
     monkeypatch.setenv(name, f"tcp://{host}:5999")
@@ -277,7 +277,7 @@ def test_faults_at_a_public_address_need_a_permission_of_their_own(
     load_settings("gateway")
 
 
-def test_the_database_lies_in_the_data_directory_and_is_not_shown(
+def test_the_database_is_in_the_data_directory_and_is_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert load_settings("recorder").database() == "sqlite:///data/history.db"
@@ -289,7 +289,7 @@ def test_the_database_lies_in_the_data_directory_and_is_not_shown(
     assert "secret" not in f"{settings} {settings!r}"
 
 
-def test_sockets_and_database_of_another_data_directory_are_others(
+def test_another_data_directory_has_sockets_and_a_database_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def places() -> set[str]:
@@ -321,7 +321,7 @@ def test_the_example_file_shows_every_setting_with_its_default(tmp_path: Path) -
     assert load_settings("client") == Settings(_env_file=None).of_shard(0)  # type: ignore[call-arg]
 
 
-def test_hosts_and_origins_are_lists_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hosts_and_origins_are_lists_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings("gateway").allowed_hosts == ("localhost",)
     assert load_settings("gateway").cors_origins == ()
     monkeypatch.setenv("ALLOWED_HOSTS", "trade.example, 10.0.0.1,")
@@ -330,7 +330,7 @@ def test_hosts_and_origins_are_lists_with_commas(monkeypatch: pytest.MonkeyPatch
     assert load_settings("gateway").cors_origins == ("https://charts.example",)
 
 
-def test_roles_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_roles_are_a_list_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_ROLES", "api, streams")
     assert load_settings("gateway").gateway_roles == {"api", "streams"}
 

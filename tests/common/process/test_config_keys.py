@@ -1,4 +1,4 @@
-"""Settings of keys: which addresses they allow, and whose keys a process has."""
+"""Settings of keys: the addresses that they allow, and the keys of each process."""
 
 from pathlib import Path
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Connections that take too much of a socket are ended, and no other."""
+"""A connection that exceeds a bound of its socket is ended, and no other one is."""
 
 import contextlib
 import socket
@@ -14,6 +14,8 @@ import zmq
 from crossbook.common.process import connections, sockets
 from crossbook.common.process.connections import BEATS, KIB, MIB, UNREAD_NS, Bounds, Connections
 from crossbook.common.process.tcp_facts import HAS_FACTS
+from crossbook.common.times import SECOND_NS
+from crossbook.common.token_buckets import CONNECTIONS_S
 from tests.fuzz import zmtp
 from tests.system.exchange import free_ports, select_nothing
 
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.skipif(not HAS_FACTS, reason="the kernel does not count
 
 SECONDS: Final = 10.0
 FLOOD: Final = 64 * MIB
-"""Bytes after which a peer gives up that nobody ends."""
+"""Bytes after which a peer gives up where the server has not cut it off."""
 
 
 class Server:
@@ -149,6 +151,23 @@ def test_all_peers_together_are_bounded_and_the_greatest_address_pays(context: A
         small.sendall(zmtp.frame(0, b"end"))
         server.receive()
     assert set(server.connections.cut_off) == {"held_of_all"}
+
+
+def test_one_address_makes_its_connections_at_a_bounded_rate(context: Any) -> None:
+    server = Server(context, sockets.orders_router, of_address_per_s=1)
+    with contextlib.ExitStack() as stack:
+        for _ in range(CONNECTIONS_S):
+            stack.enter_context(server.peer())
+        server.until(lambda: len(server.connections) == CONNECTIONS_S)
+        with contextlib.suppress(ConnectionError):
+            stack.enter_context(server.peer())
+        server.until(lambda: server.connections.cut_off == {"rate_of_address": 1})
+        stack.enter_context(server.peer(host="127.0.0.2"))
+        server.until(lambda: len(server.connections) == CONNECTIONS_S + 1)
+        server.ahead_ns = 2 * SECOND_NS
+        server.connections.check()
+        stack.enter_context(server.peer())
+        server.until(lambda: len(server.connections) == CONNECTIONS_S + 2)
 
 
 def test_one_address_has_a_part_of_the_places(context: Any) -> None:

@@ -16,7 +16,7 @@ FULL = 51
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The calls that follow, of a system that has none but `fsync` until a test adds some."""
+    """The system calls from here on. The system has only `fsync` until a test adds another call."""
     found: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda _: found.append("fsync"))
     monkeypatch.delattr(os, "fdatasync", raising=False)
@@ -68,7 +68,7 @@ def test_macos_needs_more_than_its_fsync(
 
 @pytest.mark.parametrize("fault", [errno.ENOTSUP, errno.ENOTTY, errno.EINVAL])
 @pytest.mark.parametrize("sync", [sync_data, sync_all])
-def test_a_file_system_without_the_full_call_gets_fsync(
+def test_a_file_system_without_the_full_call_is_synced_by_fsync(
     monkeypatch: pytest.MonkeyPatch, calls: list[str], sync: Callable[[int], None], fault: int
 ) -> None:
     macos(monkeypatch, calls, fault)
@@ -88,7 +88,9 @@ def test_a_fault_of_the_disk_is_raised_and_not_retried(
 
 
 @pytest.mark.parametrize("sync", [sync_data, sync_all])
-def test_a_system_with_neither_gets_fsync(calls: list[str], sync: Callable[[int], None]) -> None:
+def test_a_system_with_neither_call_syncs_by_fsync(
+    calls: list[str], sync: Callable[[int], None]
+) -> None:
     sync(0)
     assert calls == ["fsync"]
     assert sync_call(0) == "fsync"

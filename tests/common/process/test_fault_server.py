@@ -127,7 +127,7 @@ def test_an_id_that_is_taken_is_refused(exchange: Exchange) -> None:
     assert len(state.states) == 1
 
 
-def test_bytes_that_are_no_request_get_no_answer(exchange: Exchange, tmp_path: Path) -> None:
+def test_bytes_that_are_no_request_have_no_answer(exchange: Exchange, tmp_path: Path) -> None:
     with zmq.Context() as context:
         client = sockets.faults_dealer(context, faults_address(tmp_path, "publisher"))
         client.send(b"\xc1")

@@ -1,4 +1,4 @@
-"""Which sockets use CURVE, and with which keys."""
+"""The sockets that use CURVE, and their keys."""
 
 from pathlib import Path
 

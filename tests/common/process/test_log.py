@@ -1,4 +1,4 @@
-"""Logs look the same in every process."""
+"""Logs have one form in every process."""
 
 import json
 from collections.abc import Iterator

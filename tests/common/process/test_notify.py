@@ -1,4 +1,4 @@
-"""What a service manager receives of systemd's protocol."""
+"""The messages that a service manager receives by the protocol of systemd."""
 
 import os
 import socket

@@ -81,20 +81,21 @@ def test_a_process_that_steps_back_keeps_a_policy_that_is_not_of_real_time() -> 
 
 
 ELSEWHERE = "del os.sched_setscheduler, os.sched_getscheduler, os.SCHED_BATCH, os.sched_yield"
-"""As on macOS; what shows the outcome is kept by other names."""
+"""Removes the calls that macOS lacks. The test keeps those that show the outcome under other
+names."""
 KEPT = "policy = os.sched_getscheduler"
 
 
-@pytest.mark.parametrize("wanted", ["batch", "normal"])
-def test_elsewhere_than_on_linux_scheduling_is_normal_and_logged(wanted: str) -> None:
+@pytest.mark.parametrize("requested", ["batch", "normal"])
+def test_elsewhere_than_on_linux_scheduling_is_normal_and_logged(requested: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", f"{BEGIN}{KEPT}; {ELSEWHERE}; set_up_scheduling({wanted!r}); "
+        [sys.executable, "-c", f"{BEGIN}{KEPT}; {ELSEWHERE}; set_up_scheduling({requested!r}); "
          "step_back(1); let_others_run(); print(policy(0), os.nice(0))"],
         capture_output=True, text=True, check=False, timeout=20,
     )  # fmt: skip
     shown = done.stdout.splitlines()
     assert shown[-1:] == [f"{os.SCHED_OTHER} {min(NICE + 1, 19)}"], done.stderr
-    assert ("scheduling_is_normal" in done.stdout + done.stderr) == (wanted == "batch")
+    assert ("scheduling_is_normal" in done.stdout + done.stderr) == (requested == "batch")
 
 
 def test_real_time_elsewhere_than_on_linux_is_a_wrong_setting() -> None:

@@ -46,8 +46,8 @@ LINGER_MS: dict[Any, int] = {
     sockets.snapshots_router: 200,
     sockets.orders_dealer: 1_000,
 }
-"""How long the last messages of a process that stops are still sent. Other sockets have none, or
-nothing but requests and subscriptions."""
+"""Milliseconds for which a stopping process still sends its last messages. Every other socket sends
+none, or only requests and subscriptions."""
 
 Make = Callable[[Any, str], "zmq.Socket[bytes]"]
 
@@ -285,7 +285,7 @@ def test_an_address_of_no_local_interface_is_refused_with_the_accepted_forms(
         sockets.feed_pub(context, "tcp://example.org:5999")
 
 
-def test_an_address_that_is_none_is_named(context: Context) -> None:
+def test_an_invalid_address_is_named(context: Context) -> None:
     with pytest.raises(ConfigError, match="cannot connect to nonsense") as caught:
         sockets.orders_dealer(context, "nonsense")
     # Left open, the socket would delay the end of its context.

@@ -72,7 +72,7 @@ def test_a_start_logs_names_that_are_no_settings(
 
 
 @pytest.mark.parametrize(
-    ("process", "roles", "wanted"),
+    ("process", "roles", "expected"),
     [
         ("matcher", "orders,api,streams", FILES_SPARE),
         ("recorder", "orders,api,streams", FILES_SPARE),
@@ -82,8 +82,8 @@ def test_a_start_logs_names_that_are_no_settings(
         ("gateway", "streams", 10 + FILES_SPARE),
     ],
 )
-def test_a_process_wants_a_file_for_each_connection(
-    process: ProcessName, roles: str, wanted: int
+def test_a_process_needs_a_file_for_each_connection(
+    process: ProcessName, roles: str, expected: int
 ) -> None:
     settings = Settings(
         gateway_roles=roles,  # type: ignore[arg-type]
@@ -91,23 +91,23 @@ def test_a_process_wants_a_file_for_each_connection(
         max_order_sessions=20,
         max_feed_connections=30,
     )
-    assert files_wanted(process, settings) == wanted
+    assert files_wanted(process, settings) == expected
 
 
 @pytest.mark.parametrize("process", ["matcher", "gateway", "publisher", "recorder"])
-def test_every_process_raises_its_limit_and_states_when_it_is_short(
+def test_every_process_raises_its_limit_and_logs_one_that_is_too_low(
     process: ProcessName, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LOG_FORMAT", "json")
-    asked = []
+    requested = []
 
-    def allow(wanted: int) -> int:
-        asked.append(wanted)
+    def allow(files: int) -> int:
+        requested.append(files)
         return 256
 
     monkeypatch.setattr("crossbook.common.process.startup.allow_open_files", allow)
     settings = started(process)
-    assert asked == [files_wanted(process, settings)]
+    assert requested == [files_wanted(process, settings)]
     lines = map(json.loads, capsys.readouterr().err.splitlines())
     (short,) = (line for line in lines if line["event"] == "few_open_files")
-    assert (short["limit"], short["wanted"], short["process"]) == (256, asked[0], process)
+    assert (short["limit"], short["wanted"], short["process"]) == (256, requested[0], process)

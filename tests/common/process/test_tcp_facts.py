@@ -1,4 +1,4 @@
-"""Facts of TCP connections whose descriptor belongs to somebody else."""
+"""Facts of TCP connections whose descriptor belongs to another library."""
 
 import socket
 import time

@@ -1,4 +1,5 @@
-"""TLS contexts: what is refused with the setting at fault, and whom the probe accepts."""
+"""TLS contexts: an unusable file is refused with its setting, and the probe accepts only the
+exchange's own certificate."""
 
 import ssl
 from pathlib import Path

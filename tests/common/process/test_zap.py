@@ -23,7 +23,7 @@ WAIT_MS = 5_000
 
 
 class Door:
-    """An order-entry socket with keys; `verdict` is that of the next handshakes."""
+    """An order-entry socket with keys. Its handler answers every handshake with `verdict`."""
 
     def __init__(self, context: Any, port: int) -> None:
         self.seen: list[tuple[str, bytes, str]] = []
@@ -40,7 +40,7 @@ class Door:
         return self.verdict
 
     def fault(self, keyring: Keyring | None) -> str:
-        """What a client with these keys learns about the door."""
+        """The fault of a handshake with these keys; empty text where there is none."""
         return sockets.handshake_fault(self.address, Realm.ORDERS, keyring, WAIT_MS)
 
 
@@ -66,7 +66,7 @@ def test_an_admitted_peer_has_its_user_id_on_every_message(door: Door) -> None:
     assert door.fault(KNOWN) == ""
 
 
-def test_a_refused_peer_learns_that_its_key_is_refused(door: Door) -> None:
+def test_a_refused_peer_reports_that_its_key_is_refused(door: Door) -> None:
     door.verdict = Verdict(REFUSED, "unknown key")
     with capture_logs() as logs:
         assert "refuses this key" in door.fault(KNOWN)
@@ -77,17 +77,17 @@ def test_a_refused_peer_learns_that_its_key_is_refused(door: Door) -> None:
     ]
 
 
-def test_a_peer_without_keys_learns_that_it_needs_some(door: Door) -> None:
+def test_a_peer_without_keys_reports_that_it_needs_one(door: Door) -> None:
     assert "admits only clients with a key" in door.fault(None)
     assert door.seen == []
 
 
-def test_a_peer_with_another_servers_key_learns_that(door: Door) -> None:
+def test_a_peer_with_the_key_of_another_server_reports_it(door: Door) -> None:
     assert "not the one named server" in door.fault(Keyring(CLIENT, new_pair().public))
     assert door.seen == []
 
 
-def test_a_peer_with_keys_learns_of_a_server_without() -> None:
+def test_a_peer_with_keys_reports_a_server_without_keys() -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     with zmq.Context() as context, sockets.orders_router(context, address):
         fault = sockets.handshake_fault(address, Realm.ORDERS, KNOWN, WAIT_MS)
@@ -99,7 +99,7 @@ def test_where_nothing_listens_there_is_no_fault_of_a_handshake() -> None:
     assert sockets.handshake_fault(address, Realm.ORDERS, KNOWN, 50) == ""
 
 
-def test_a_peer_that_came_before_the_keys_waits_for_them(door: Door) -> None:
+def test_a_peer_that_connects_before_the_keys_are_loaded_waits_for_them(door: Door) -> None:
     door.verdict = Verdict(LATER, "not loaded")
     with zmq.Context() as context, sockets.orders_dealer(context, door.address, KNOWN) as client:
         client.send(b"hello")
@@ -118,7 +118,7 @@ def test_a_broken_decision_refuses_one_peer_and_ends_nothing(door: Door) -> None
     assert door.fault(KNOWN) == ""
 
 
-def test_without_a_handler_nobody_is_admitted() -> None:
+def test_without_a_handler_no_peer_is_admitted() -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     with zmq.Context() as context, sockets.orders_router(context, address, BOUND):
         assert sockets.handshake_fault(address, Realm.ORDERS, KNOWN, WAIT_MS)

@@ -1,4 +1,4 @@
-"""`crossbook admin` run by its command line, against matchers whose answers are set by hand."""
+"""`crossbook admin`, run by its command line against matchers with fixed answers."""
 
 import json
 from typing import Any
@@ -89,7 +89,7 @@ class Matchers:
         self._monkeypatch = monkeypatch
 
     def two(self) -> None:
-        """Have two shards instead of one."""
+        """Make two shards out of one."""
         self.views = [FIRST, SECOND]
         self._monkeypatch.setenv("SHARDS", "2")
 

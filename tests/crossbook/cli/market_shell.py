@@ -1,5 +1,5 @@
-"""The commands that show market data, run by their command lines over a market that is set by
-hand."""
+"""The commands that show market data, run by their command lines over a market that the test
+sets."""
 
 import json
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ SECOND_NS = 10**9
 
 
 class Market:
-    """A `MarketData` whose facts are set by hand; `coming` has the updates of each wait, and then
-    Ctrl-C.
+    """A `MarketData` whose facts the test sets.
 
-    A wait without updates lasts its whole timeout, one with updates a sixteenth of a second.
+    `coming` has the updates of each wait, and is followed by Ctrl-C. A wait without updates lasts
+    its whole timeout, one with updates a sixteenth of a second.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
-"""The commands of order entry, run by their command lines against a gateway that answers by
-script."""
+"""The commands of order entry, run by their command lines against a gateway with scripted
+answers."""
 
 import json
 from typing import Any

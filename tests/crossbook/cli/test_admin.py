@@ -131,7 +131,7 @@ def test_accept_time_prints_for_each_clock_whether_it_was_refused(matchers: Matc
     }  # fmt: skip
 
 
-def test_a_state_lasts_until_the_next_act_or_for_so_long_by_the_venues_time(
+def test_a_state_lasts_until_the_next_act_or_for_a_time_of_the_venue(
     matchers: Matchers,
 ) -> None:
     matchers.answer = InstrumentStateChanged(

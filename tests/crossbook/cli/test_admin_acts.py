@@ -109,7 +109,7 @@ def test_fees_are_of_an_instrument_or_of_an_account_in_it(
     assert matchers.acts == [(0, act)]
 
 
-def test_fees_are_printed_as_they_were_given(matchers: Matchers) -> None:
+def test_fees_are_printed_in_the_form_of_the_command(matchers: Matchers) -> None:
     matchers.answer = FeesChanged(
         seq=99, gateway=0, request_seq=0, account=0, instrument=1, maker_fee_rate=0,
         taker_fee_rate=0,
@@ -125,7 +125,7 @@ def test_fees_are_printed_as_they_were_given(matchers: Matchers) -> None:
 
 
 @pytest.mark.parametrize(("name", "sign"), [("deposit", 1), ("withdraw", -1)])
-def test_money_goes_in_or_out_under_a_name(matchers: Matchers, name: str, sign: int) -> None:
+def test_a_deposit_or_withdrawal_has_a_name(matchers: Matchers, name: str, sign: int) -> None:
     matchers.answer = BalanceAdjusted(
         seq=99, gateway=0, request_seq=0, account=7, asset="EUR", amount=sign * 1_050,
         balance=2_000, transfer_id="wire-1",
@@ -149,7 +149,7 @@ def test_money_goes_in_or_out_under_a_name(matchers: Matchers, name: str, sign: 
     }  # fmt: skip
 
 
-def test_a_transfer_without_a_name_gets_one_of_its_own(matchers: Matchers) -> None:
+def test_a_transfer_without_a_name_is_given_one(matchers: Matchers) -> None:
     matchers.answer = BalanceAdjusted(
         seq=99, gateway=0, request_seq=0, account=7, asset="EUR", amount=1, balance=1,
         transfer_id="",
@@ -175,12 +175,14 @@ def test_a_transfer_without_a_name_gets_one_of_its_own(matchers: Matchers) -> No
         ),
     ],
 )
-def test_money_that_cannot_be_is_not_sent(matchers: Matchers, words: list[str], error: str) -> None:
+def test_an_invalid_amount_of_money_is_not_sent(
+    matchers: Matchers, words: list[str], error: str
+) -> None:
     assert matchers.run("deposit", *words) == (2, "", error)
     assert matchers.acts == []
 
 
-def test_money_goes_to_the_shard_named(matchers: Matchers) -> None:
+def test_money_is_paid_in_at_the_named_shard(matchers: Matchers) -> None:
     matchers.two()
     matchers.answer = BalanceAdjusted(
         seq=99, gateway=0, request_seq=0, account=7, asset="SOL", amount=1, balance=5,

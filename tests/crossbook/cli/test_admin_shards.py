@@ -22,7 +22,7 @@ def test_a_command_goes_to_the_shard_it_names_or_to_the_only_one(
 
 
 @pytest.mark.parametrize(("count", "shard"), [(1, 1), (2, NO_SHARD), (2, 2), (3, 3)])
-def test_a_shard_that_is_none_is_refused_with_those_there_are(count: int, shard: int) -> None:
+def test_an_unknown_shard_is_refused_with_the_existing_ones(count: int, shard: int) -> None:
     with shards(count) as those, pytest.raises(CommandError, match=f"0 to {count - 1}") as refused:
         those.named(shard)
     assert refused.value.field == "shard"

@@ -1,4 +1,5 @@
-"""Agents of one's own from the command line and from files: what is read, and every refusal."""
+"""Agents of a user, from the command line and from files: those that are loaded, and every
+refusal."""
 
 import json
 import sys
@@ -38,7 +39,7 @@ class Quoter(Agent):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty current folder, whose modules are forgotten afterwards."""
+    """An empty current folder. Modules imported from it are removed afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     before = set(sys.modules)

@@ -12,8 +12,8 @@ def matchers(monkeypatch: pytest.MonkeyPatch) -> Matchers:
 
 
 def manual(matchers: Matchers, monkeypatch: pytest.MonkeyPatch, fault: str = "") -> None:
-    """All clocks are manual; that of the second shard is a second behind. The gateway has followed,
-    or not for this reason."""
+    """All clocks are manual; that of the second shard is a second behind. The gateway has followed
+    them, or has not for this reason."""
     monkeypatch.setattr("crossbook.cli.clock.time_fault", lambda *_, **__: fault)
     matchers.views = [
         replace(view, is_manual=True, time_ns=BEGAN_NS - shard * SECOND_NS)
@@ -55,7 +55,7 @@ def test_all_shards_advance_to_one_time_from_the_latest_of_theirs(
     assert matchers.moves == [(shard, BEGAN_NS + SECOND_NS) for shard in (0, 1)]
 
 
-def test_no_clock_moves_where_one_is_the_machines(
+def test_no_clock_moves_where_one_is_that_of_the_machine(
     matchers: Matchers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     matchers.two()
@@ -77,7 +77,7 @@ def test_no_clock_moves_where_one_is_the_machines(
         (("1d", "--to", "2030-01-01"), "USAGE (to): give either a duration or the time"),
     ],
 )
-def test_an_advance_names_the_word_that_is_wrong(
+def test_the_refusal_of_an_advance_names_the_wrong_word(
     matchers: Matchers, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], text: str
 ) -> None:
     manual(matchers, monkeypatch)

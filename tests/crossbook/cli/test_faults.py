@@ -1,4 +1,4 @@
-"""`crossbook admin faults`, whole: what it does and what it prints."""
+"""`crossbook admin faults`, whole: its acts and its output."""
 
 import json
 from collections.abc import Iterator

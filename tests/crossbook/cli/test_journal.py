@@ -58,7 +58,7 @@ def test_journal_prints_one_record_per_line(directory: Path) -> None:
         (("--from", "9", "--to", "8"), 2, "--from 9 is not within 0 to 8"),
     ],
 )
-def test_journal_refuses_a_range_that_is_none(
+def test_journal_refuses_an_invalid_range(
     directory: Path, words: tuple[str, ...], status: int, text: str
 ) -> None:
     done = run("journal", *words, data_dir=directory)
@@ -66,7 +66,7 @@ def test_journal_refuses_a_range_that_is_none(
     assert text in done.stderr
 
 
-def test_a_reader_that_leaves_early_is_no_error(directory: Path) -> None:
+def test_a_reader_that_closes_the_pipe_early_is_no_error(directory: Path) -> None:
     with subprocess.Popen(
         [*CROSSBOOK, "journal", str(directory)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

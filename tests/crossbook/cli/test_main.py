@@ -112,9 +112,7 @@ def test_every_command_has_examples_and_json(name: str) -> None:
         (["orders", "--account", "0"], "--account"),
     ],
 )
-def test_wrong_usage_ends_with_status_2_in_words_and_in_json(
-    words: list[str], message: str
-) -> None:
+def test_wrong_usage_ends_with_status_2_in_text_and_in_json(words: list[str], message: str) -> None:
     status, out, err = run(*words)
     assert status == 2
     assert message in err
@@ -190,7 +188,7 @@ INSTRUMENTS: tuple[Instrument, ...] = tuple(
         ("flow.cmd.csv", ""),
     ],
 )
-def test_the_instrument_is_found_in_a_files_name(name: str, symbol: str) -> None:
+def test_the_instrument_is_read_from_the_name_of_a_file(name: str, symbol: str) -> None:
     assert symbol_of(name, INSTRUMENTS) == symbol
 
 
@@ -264,7 +262,7 @@ def test_an_orders_outcome_counts_its_own_fills_only() -> None:
     ]
 
 
-def test_an_unreadable_recording_is_a_matter_of_usage() -> None:
+def test_an_unreadable_recording_is_a_usage_error() -> None:
     assert error_facts(RecordingError("x.csv: line 2")) == (
         ExitStatus.USAGE,
         {"code": "UNREADABLE_FILE", "message": "x.csv: line 2", "field": ""},

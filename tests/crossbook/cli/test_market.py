@@ -86,7 +86,7 @@ def test_a_book_is_cut_to_the_requested_levels(shell: MarketShell) -> None:
         (False, False, InstrumentState.CANCEL_ONLY, "cancel only, catching up"),
     ],
 )
-def test_the_foot_of_a_book_has_the_reason_it_may_not_be_current(
+def test_the_foot_of_a_book_has_the_reason_for_which_it_may_be_old(
     shell: MarketShell, ready: bool, stale: bool, kind: InstrumentState | None, note: str
 ) -> None:
     shell.market.ready, shell.market.stale = ready, stale
@@ -274,7 +274,7 @@ GATEWAY_UP = [
         (12_001, 0, "at sequence 12,001"),
     ],
 )
-def test_status_shows_how_far_each_part_is(
+def test_status_shows_the_number_of_each_part(
     shell: MarketShell, parts: Status, publisher_seq: int, lag: int, text: str
 ) -> None:
     parts.last_seqs = [12_000]
@@ -334,7 +334,7 @@ def test_a_matcher_silent_for_three_seconds_is_down(shell: MarketShell, parts: S
     assert parts.built == []
 
 
-def test_a_gateway_that_is_away_leaves_the_others(shell: MarketShell, parts: Status) -> None:
+def test_without_a_gateway_status_shows_the_other_parts(shell: MarketShell, parts: Status) -> None:
     parts.gateway_away = True
     parts.build = None
     parts.heartbeats = [Heartbeat(119, 0, 0, {})] * 2
@@ -351,7 +351,7 @@ def test_a_gateway_that_is_away_leaves_the_others(shell: MarketShell, parts: Sta
     assert parts.built == [0.2]
 
 
-def test_a_silent_feed_is_waited_for_as_long_as_given(shell: MarketShell, parts: Status) -> None:
+def test_a_silent_feed_is_waited_for_until_the_timeout(shell: MarketShell, parts: Status) -> None:
     parts.heartbeats = [None]
     shell.market.coming = [[]] * 99
 

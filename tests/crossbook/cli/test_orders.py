@@ -38,7 +38,7 @@ def session() -> Iterator[Session]:
         yield Session(gateway)
 
 
-def test_an_order_that_rests_is_printed_with_its_remaining_lots(session: Session) -> None:
+def test_a_resting_order_is_printed_with_its_remaining_lots(session: Session) -> None:
     session.scripted = [ack()]
 
     status, out, err = session.run("buy", "btc-usdt", "0.0003", "1.00")
@@ -166,7 +166,7 @@ def test_every_option_is_a_term_of_the_order(
     assert out.startswith("order 40 waits: NEW" if waits else "order 40 accepted: NEW")
 
 
-def test_an_expiry_is_so_many_seconds_from_now(
+def test_an_expiry_is_a_number_of_seconds_from_now(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.scripted = [ack()]
@@ -188,9 +188,7 @@ def test_an_expiry_is_so_many_seconds_from_now(
         (["1", "--stop", "2", "--take-profit", "3"], "give --stop or --take-profit, not both"),
     ],
 )
-def test_terms_that_do_not_go_together_are_not_sent(
-    session: Session, words: list[str], text: str
-) -> None:
+def test_contradictory_terms_are_not_sent(session: Session, words: list[str], text: str) -> None:
     status, out, err = session.run("sell", "BTC-USDT", *words)
 
     assert (status, out) == (2, "")

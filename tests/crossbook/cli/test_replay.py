@@ -33,7 +33,7 @@ def test_a_speed_is_a_word_or_a_factor(text: str, factor: float | None) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "fast", "0", "0.0000001", "-1", "1000000.000001", "1e3"])
-def test_no_other_speed_is_taken(text: str) -> None:
+def test_any_other_speed_is_refused(text: str) -> None:
     with pytest.raises(CommandError) as refused:
         replay._speed(text)
     assert str(refused.value) == f"{text!r} is none of max, realtime and a number up to 1000000"
@@ -51,7 +51,7 @@ def test_the_status_is_that_of_the_worst_file(causes: set[str], status: int) -> 
     assert replay._status(causes) == status
 
 
-def test_the_instrument_is_the_one_named_or_the_one_in_the_files_name() -> None:
+def test_the_instrument_is_the_named_one_or_that_of_the_file() -> None:
     file = Path("x/ethusdt_1.cmd.csv")
     assert replay._instrument(file, None, INSTRUMENTS, "") is ETH
     assert replay._instrument(file, "btc-usdt", INSTRUMENTS, "why") is BTC
@@ -72,7 +72,9 @@ def test_the_instrument_is_the_one_named_or_the_one_in_the_files_name() -> None:
         ),
     ],
 )  # fmt: skip
-def test_an_instrument_that_is_none_is_refused(symbol: str | None, why: str, text: str) -> None:
+def test_an_unknown_instrument_of_a_replay_is_refused(
+    symbol: str | None, why: str, text: str
+) -> None:
     with pytest.raises(CommandError) as refused:
         replay._instrument(Path("flow.csv"), symbol, INSTRUMENTS, why)
     assert str(refused.value) == text
@@ -82,7 +84,7 @@ def test_an_instrument_that_is_none_is_refused(symbol: str | None, why: str, tex
 @pytest.mark.parametrize(
     ("tick_size", "units"), [("0.01", 100), ("1", 10_000), ("0.0001", 1), ("0.00001", 1)]
 )
-def test_a_tick_is_so_many_units_of_a_lobster_price(tick_size: str, units: int) -> None:
+def test_a_tick_is_a_number_of_units_of_a_lobster_price(tick_size: str, units: int) -> None:
     assert replay._units_per_tick(replace(BTC, tick_size=tick_size)) == units
 
 
@@ -177,7 +179,7 @@ def run(timeout_s: float = 2.0) -> Any:
     ("seqs", "waits"),
     [([40], 0), ([41], 0), ([39, 40], 1), ([None, 39, 40], 2), ([39], 20)],
 )
-def test_the_orders_are_counted_once_the_feed_is_where_the_gateway_is(
+def test_the_orders_are_counted_once_the_feed_has_the_number_of_the_gateway(
     clock: Clock, seqs: list[int | None], waits: int
 ) -> None:
     book, client = Book(clock, seqs, 3), PreparedClient(clock)
@@ -204,7 +206,7 @@ def test_an_instrument_just_added_is_waited_for(
     ("clear", "text"),
     [(False, "--clear cancels your own"), (True, "orders of other accounts are left")],
 )
-def test_a_book_with_orders_is_not_replayed_into(clock: Clock, clear: bool, text: str) -> None:
+def test_a_replay_into_a_book_with_orders_is_refused(clock: Clock, clear: bool, text: str) -> None:
     book, check = Book(clock, [40], 2), SimpleNamespace(in_use=False)
     with pytest.raises(CommandError, match=f"holds 2 orders, .*: {text}, --keep") as refused:
         run()._prepare(PreparedClient(clock), book, check, "BTC-USDT", clear, False)
@@ -212,7 +214,7 @@ def test_a_book_with_orders_is_not_replayed_into(clock: Clock, clear: bool, text
     assert not check.in_use
 
 
-def test_a_book_with_orders_is_where_a_replay_that_keeps_going_begins(clock: Clock) -> None:
+def test_a_replay_that_keeps_going_begins_in_a_book_with_orders(clock: Clock) -> None:
     loaded: list[Any] = []
     check = SimpleNamespace(in_use=False, load=lambda *terms: loaded.append(terms))
     run()._prepare(PreparedClient(clock), Book(clock, [40], 0), check, "BTC-USDT", False, True)
@@ -222,7 +224,7 @@ def test_a_book_with_orders_is_where_a_replay_that_keeps_going_begins(clock: Clo
 
 
 @pytest.mark.parametrize(("failures", "raised"), [(0, False), (2, False), (3, True)])
-def test_a_market_that_comes_late_is_opened_again_until_the_time_is_over(
+def test_a_late_market_is_opened_again_until_the_timeout(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, failures: int, raised: bool
 ) -> None:
     opened: list[Book] = []

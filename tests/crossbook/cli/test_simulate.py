@@ -76,7 +76,7 @@ def test_a_terminal_shows_a_table_four_times_a_second(monkeypatch: pytest.Monkey
     ("clock", "words", "moves"),
     [("system", (), False), ("manual", (), True), ("manual", ("--hold-time",), False)],
 )
-def test_a_simulation_moves_a_manual_clock_unless_time_is_held(
+def test_a_simulation_moves_a_manual_clock_unless_an_option_forbids_it(
     monkeypatch: pytest.MonkeyPatch, clock: str, words: tuple[str, ...], moves: bool
 ) -> None:
     given: list[Any] = []

@@ -140,7 +140,7 @@ def test_every_change_is_a_line_of_json(shell: MarketShell) -> None:
     assert shell.market.waits == [0.5] * 4
 
 
-def test_statistics_that_are_not_known_yet_are_waited_for(shell: MarketShell) -> None:
+def test_statistics_that_are_not_loaded_yet_are_waited_for(shell: MarketShell) -> None:
     def come() -> list[Ticker]:
         shell.market.tickers["BTC-USDT"] = DAY
         return [DAY]
@@ -241,7 +241,7 @@ def test_each_change_of_a_candle_is_a_line_and_its_repeat_is_none(shell: MarketS
     assert shell.market.waits == [0.5] * 3
 
 
-def test_a_terminal_writes_a_running_candle_over_itself(shell: MarketShell) -> None:
+def test_a_terminal_replaces_the_line_of_a_running_candle(shell: MarketShell) -> None:
     shell.market.latest = {60: MINUTE}
     shell.market.coming = [[candles(FALLEN)], [candles(NEXT)]]
 

@@ -1,4 +1,4 @@
-"""Every rendering of the command line on terminals and into files that are not UTF-8."""
+"""Every output of the command line on terminals and in files that are not UTF-8."""
 
 import io
 import os
@@ -109,7 +109,7 @@ def test_a_rendering_is_printed_whole(screen: Screen, render: Callable[[], Rende
     assert screen.text().strip()
 
 
-def test_bars_and_rules_have_a_likeness(screen: Screen) -> None:
+def test_bars_and_rules_have_a_substitute(screen: Screen) -> None:
     with screen.shown() as output:
         output.console.print(_ladder())
     text = screen.text()
@@ -134,7 +134,7 @@ def test_a_trade_is_printed(screen: Screen) -> None:
     assert "5.00" in screen.text()
 
 
-def test_a_character_without_a_likeness_becomes_a_question_mark(screen: Screen) -> None:
+def test_a_character_without_a_substitute_becomes_a_question_mark(screen: Screen) -> None:
     with screen.shown() as output:
         output.console.print(Text("名 \udcff"))
     assert screen.text().strip() in ("? ?", "?  ?")

@@ -62,7 +62,7 @@ def test_a_file_that_is_no_socket_and_a_socket_without_listener_have_different_e
             admin.act(ACT)
 
 
-def test_a_matcher_that_does_not_answer_leaves_an_act_unknown_and_a_question_not() -> None:
+def test_without_an_answer_an_act_is_unknown_and_a_query_is_not() -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     with zmq.Context() as context, sockets.admin_router(context, address) as mute:
         with AdminClient(address, timeout_s=0.5) as admin:
@@ -89,7 +89,7 @@ def test_the_remedy_of_an_act_is_not_that_of_an_order() -> None:
     assert str(error) == "request 1: silence. look at the status"
 
 
-def test_an_answer_to_an_earlier_request_is_passed_over() -> None:
+def test_an_answer_to_an_earlier_request_is_dropped() -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     replies: list[AdminReply] = [AdminView(1, 5, [], []), AdminView(2, 6, [], [])]
     with zmq.Context() as context, sockets.admin_router(context, address) as router:
@@ -140,7 +140,7 @@ MANUAL = AdminView(
 
 @contextmanager
 def matcher_that_answers(*replies: AdminReply) -> Iterator[tuple[AdminClient, list[Any]]]:
-    """A client, and the requests that came, each answered by the next of these replies."""
+    """A client, and the requests received. Each is answered by the next of these replies."""
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     requests: list[Any] = []
     with zmq.Context() as context, sockets.admin_router(context, address) as router:
@@ -203,7 +203,7 @@ def test_a_refused_advance_names_field_and_reason() -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"by": "1d", "to": "2030-01-02"}, {"by": "soon"}])
-def test_an_advance_by_nothing_sensible_is_not_sent(given: dict[str, Any]) -> None:
+def test_an_invalid_advance_is_not_sent(given: dict[str, Any]) -> None:
     with (
         matcher_that_answers(MANUAL) as (admin, requests),
         pytest.raises(ValueError, match="duration"),

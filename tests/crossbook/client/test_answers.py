@@ -48,7 +48,20 @@ def test_a_term_absent_from_a_request_is_zero_in_its_ack() -> None:
     view = Ack.of(ack(0, status=4), cancel_order(BTC, 9), example())
     assert not any((view.price, view.quantity, view.remaining))
     assert view.status is OrderStatus.CANCELED
-    everything = Ack.of(entry.Ack(3, 9, 0, 4, "", 0, 1, 5), mass_cancel(), None)
+    everything = Ack.of(
+        entry.Ack(
+            request_seq=3,
+            seq=9,
+            order_id=0,
+            status=4,
+            client_order_id="",
+            remaining_lots=0,
+            time_ns=1,
+            count=5,
+        ),
+        mass_cancel(),
+        None,
+    )
     assert (everything.symbol, everything.count) == ("", 5)
     assert not any((everything.price, everything.filled, everything.remaining))
 

@@ -31,7 +31,7 @@ def gateway() -> Iterator[FakeGateway]:
         yield running
 
 
-def test_asyncio_calls_of_one_turn_travel_together(gateway: FakeGateway) -> None:
+def test_asyncio_calls_of_one_turn_leave_in_one_frame(gateway: FakeGateway) -> None:
     async def scenario() -> None:
         async with AsyncClient(gateway.address, account=7) as client:
             frames = gateway.frames
@@ -79,7 +79,7 @@ def test_asyncio_errors_and_lost_sessions(gateway: FakeGateway) -> None:
     asyncio.run(scenario())
 
 
-def test_asyncio_client_catches_up(gateway: FakeGateway) -> None:
+def test_the_asyncio_client_catches_up(gateway: FakeGateway) -> None:
     async def scenario() -> None:
         async with AsyncClient(gateway.address) as client:
             seq = (await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)).seq
@@ -119,7 +119,7 @@ def test_asyncio_executions_wait_for_reports_and_end(gateway: FakeGateway) -> No
     asyncio.run(scenario())
 
 
-def test_asyncio_without_a_gateway_raises_in_time() -> None:
+def test_the_asyncio_client_without_a_gateway_raises_in_time() -> None:
     async def scenario() -> None:
         address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
         with pytest.raises(GatewayUnavailable):

@@ -110,7 +110,7 @@ def test_calls_become_requests_and_return_their_answers(
     ]
 
 
-def test_refusal_raises_with_reason_field_and_text(gateway: FakeGateway, client: Client) -> None:
+def test_a_refusal_raises_with_reason_field_and_text(gateway: FakeGateway, client: Client) -> None:
     for reason in (RejectReason.BAD_TICK, RejectReason.BUSY, RejectReason.THROTTLED):
         number = int(reason)
         gateway.behave = lambda request, number=number: [  # type: ignore[misc, assignment]
@@ -133,7 +133,7 @@ def test_refusal_raises_with_reason_field_and_text(gateway: FakeGateway, client:
         assert str(error) == f"{reason.name} (price): off the grid"
 
 
-def test_no_answer_is_an_unknown_outcome(gateway: FakeGateway) -> None:
+def test_a_request_without_an_answer_is_an_unknown_outcome(gateway: FakeGateway) -> None:
     with Client(gateway.address, timeout_s=0.2) as client:
         gateway.behave = lambda request: []
         with pytest.raises(OutcomeUnknown) as caught:
@@ -145,7 +145,9 @@ def test_no_answer_is_an_unknown_outcome(gateway: FakeGateway) -> None:
         assert client.ping().seq == 5
 
 
-def test_outcome_the_exchange_lost_is_unknown_too(gateway: FakeGateway, client: Client) -> None:
+def test_an_outcome_that_the_exchange_lost_is_unknown_too(
+    gateway: FakeGateway, client: Client
+) -> None:
     gateway.behave = lambda request: [
         Reject(
             request_seq=request.request_seq,
@@ -159,7 +161,7 @@ def test_outcome_the_exchange_lost_is_unknown_too(gateway: FakeGateway, client: 
         client.submit(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="mine")
 
 
-def test_a_request_without_a_gateway_is_known_not_to_have_happened() -> None:
+def test_a_request_without_a_gateway_certainly_did_not_happen() -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     client = Client(address, timeout_s=0.2)
     with pytest.raises(GatewayUnavailable, match=address):
@@ -173,7 +175,7 @@ def test_a_request_without_a_gateway_is_known_not_to_have_happened() -> None:
         Client("nonsense")
 
 
-def test_gateway_may_start_after_the_client() -> None:
+def test_a_gateway_may_start_after_the_client() -> None:
     gateway = FakeGateway()
     client = Client(gateway.address, timeout_s=0.1)
     with pytest.raises(GatewayUnavailable):
@@ -210,7 +212,7 @@ def test_a_lost_session_is_opened_again_and_the_hole_is_reported(
         assert client.last_seq == ack.seq + 10
 
 
-def test_missed_executions_come_by_themselves_before_new_ones(
+def test_missed_executions_are_returned_before_new_ones(
     gateway: FakeGateway, client: Client
 ) -> None:
     seq = client.submit(BTC, "buy", quantity_lots=1, price_ticks=100).seq
@@ -240,7 +242,7 @@ def test_a_hole_that_cannot_be_filled_is_reported_once(
     assert caught.value.executions == [execution(seq + 2)]
 
 
-def test_order_with_a_name_survives_the_session_its_answer_was_lost_with(
+def test_a_named_order_survives_the_loss_of_its_answer_with_the_session(
     gateway: FakeGateway, client: Client
 ) -> None:
     def lose_the_first(request: AnyRequest) -> list[Reply]:
@@ -256,7 +258,7 @@ def test_order_with_a_name_survives_the_session_its_answer_was_lost_with(
     assert named[0] == named[1]
 
 
-def test_executions_come_in_order_and_end_after_silence(
+def test_executions_are_in_order_and_end_after_a_silence(
     gateway: FakeGateway, client: Client
 ) -> None:
     gateway.behave = lambda request: [execution(1), *answer(request), execution(2)]
@@ -271,7 +273,7 @@ def test_executions_come_in_order_and_end_after_silence(
     assert list(client.executions(0.05)) == []
 
 
-def test_batch_answers_in_order_and_is_cut_to_the_frame_limit(
+def test_the_answers_of_a_batch_are_in_order_and_its_frames_within_the_limit(
     gateway: FakeGateway, client: Client
 ) -> None:
     def even_only(request: AnyRequest) -> list[Reply]:
@@ -302,7 +304,7 @@ def test_batch_answers_in_order_and_is_cut_to_the_frame_limit(
         client.batch([Ping(0)])  # type: ignore[list-item]
 
 
-def test_batch_with_a_missing_answer_keeps_the_others(gateway: FakeGateway) -> None:
+def test_a_batch_with_a_missing_answer_keeps_the_others(gateway: FakeGateway) -> None:
     with Client(gateway.address, timeout_s=0.3) as client:
         gateway.behave = lambda request: (
             [] if getattr(request, "client_order_id", "") == "b" else answer(request)
@@ -317,7 +319,7 @@ def test_batch_with_a_missing_answer_keeps_the_others(gateway: FakeGateway) -> N
         assert [each is None for each in caught.value.answers] == [False, True, False]
 
 
-def test_interrupted_call_sends_nothing_later(
+def test_an_interrupted_call_sends_nothing_later(
     gateway: FakeGateway, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
@@ -331,7 +333,7 @@ def test_interrupted_call_sends_nothing_later(
     assert not any(isinstance(request, New) for request in gateway.requests)
 
 
-def test_open_orders_reads_every_page(gateway: FakeGateway, client: Client) -> None:
+def test_open_orders_returns_every_page(gateway: FakeGateway, client: Client) -> None:
     gateway.behave = lambda request: (
         [orders_page(request, range(1, 26), 10)] if isinstance(request, Query) else []
     )
@@ -339,7 +341,9 @@ def test_open_orders_reads_every_page(gateway: FakeGateway, client: Client) -> N
     assert sum(isinstance(request, Query) for request in gateway.requests) == 3
 
 
-def test_pipelined_face_returns_everything_that_comes(gateway: FakeGateway, client: Client) -> None:
+def test_the_pipelined_interface_returns_everything_that_arrives(
+    gateway: FakeGateway, client: Client
+) -> None:
     gateway.push(execution(4))
     first = client.reserve(1_500)
     client.send(
@@ -360,7 +364,7 @@ def test_pipelined_face_returns_everything_that_comes(gateway: FakeGateway, clie
     assert client.ping().request_seq >= first + 1_500
 
 
-def test_the_pipelined_face_keeps_replies_received_during_a_call(
+def test_the_pipelined_interface_keeps_replies_received_during_a_call(
     gateway: FakeGateway, client: Client
 ) -> None:
     first = client.reserve(2)
@@ -369,7 +373,9 @@ def test_the_pipelined_face_keeps_replies_received_during_a_call(
     assert [reply.request_seq for reply in client.receive()] == [first, first + 1]
 
 
-def test_the_pipelined_face_returns_a_lost_session(gateway: FakeGateway, client: Client) -> None:
+def test_the_pipelined_interface_returns_a_lost_session(
+    gateway: FakeGateway, client: Client
+) -> None:
     gateway.forget_sessions()
     number = client.reserve(1)
     client.send([New(request_seq=number, symbol=BTC, side=1, quantity=1, price=100)])
@@ -382,9 +388,7 @@ def test_the_pipelined_face_returns_a_lost_session(gateway: FakeGateway, client:
     assert isinstance(ack, Ack)
 
 
-def test_nothing_is_sent_where_a_bare_number_may_be_meant_either_way(
-    gateway: FakeGateway, client: Client
-) -> None:
+def test_an_ambiguous_bare_number_is_not_sent(gateway: FakeGateway, client: Client) -> None:
     before = len(gateway.requests)
     with pytest.raises(TypeError, match=r"price='65000' for a decimal, or price_ticks=65000"):
         client.submit(BTC, "sell", "0.1", 65000)  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
-"""Own orders of the blocking client: when the exchange is queried, and what keeps them."""
+"""Own orders of the blocking client: the times of queries to the exchange, and the facts that keep
+the orders."""
 
 from collections.abc import Iterator
 
@@ -80,7 +81,7 @@ def test_own_orders_are_queried_again_after_an_order_without_an_answer(
 def test_own_orders_of_several_shards_are_queried_by_instrument(
     gateway: FakeGateway, client: Client
 ) -> None:
-    """Only an answer about one instrument has the number of its shard."""
+    """Only an answer about one instrument has the sequence number of its shard."""
     eth = replace(example(), id=2, symbol="ETH-USDT")
     gateway.instruments = [example(), eth]
     on_second = base_of(1) + 3

@@ -1,4 +1,4 @@
-"""Where clients connect: arguments, else the settings of the command line."""
+"""The addresses that clients connect to: arguments, else the settings of the command line."""
 
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ def _empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_without_settings_the_defaults_are_those_of_an_exchange_on_this_machine() -> None:
+def test_without_settings_clients_connect_to_an_exchange_on_this_machine() -> None:
     assert connection.order_entry(None, None) == ("tcp://127.0.0.1:5560", 1, None)
     feeds = connection.market_data(None, None)
     assert feeds == (["tcp://127.0.0.1:5570"], ["tcp://127.0.0.1:5571"], None)
@@ -116,7 +116,7 @@ def test_the_keys_of_an_argument_beat_those_of_the_settings(
         assert connection.keyring_of(found) is found
 
 
-def test_a_key_file_that_is_none_is_refused_by_the_argument(tmp_path: Path) -> None:
+def test_an_invalid_key_file_is_refused_with_the_argument(tmp_path: Path) -> None:
     for make in (partial(Client, "tcp://a:1", 2), partial(MarketData, "tcp://a:1", "tcp://b:1")):
         with pytest.raises(ConfigError, match=r"^keys: .*none\.key: No such file"):
             make(keys=tmp_path / "none.key")

@@ -1,4 +1,5 @@
-"""The clock of a whole exchange: it has moved once every gateway answers that all has followed."""
+"""The clock of a whole exchange has moved once every gateway answers that every part has
+followed."""
 
 import json
 import threading
@@ -18,7 +19,15 @@ from crossbook.errors import AdvanceNotFollowed, AdvanceRefused
 from tests.system.exchange import free_ports
 
 NOW_NS = parse_time("2030-01-01")
-MANUAL = AdminView(1, 5, [], [], NOW_NS, NOW_NS, is_manual=True)
+MANUAL = AdminView(
+    request_id=1,
+    seq=5,
+    instruments=[],
+    balances=[],
+    time_ns=NOW_NS,
+    clock_ns=NOW_NS,
+    is_manual=True,
+)
 REFUSAL = {"error": {"code": "TIME_NOT_REACHED", "message": "market data has not reached it"}}
 
 
@@ -32,7 +41,7 @@ class Matchers:
 
     def _move(self, to_ns: int) -> AdminTimeAdvanced:
         self.moved.append(to_ns)
-        return AdminTimeAdvanced(1, NOW_NS, to_ns, 9, 1)
+        return AdminTimeAdvanced(request_id=1, before_ns=NOW_NS, time_ns=to_ns, seq=9, batches=1)
 
 
 @contextmanager
@@ -116,7 +125,7 @@ def test_a_gateway_that_does_not_follow_is_named_with_the_reason(
     assert error.value.address == address
 
 
-def test_a_gateway_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absent_gateway_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     Matchers(monkeypatch)
     address = f"http://127.0.0.1:{free_ports(1)[0]}"
     with (
@@ -126,10 +135,15 @@ def test_a_gateway_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         clock.advance("1d")
 
 
-def test_a_clock_of_the_machine_is_refused_before_any_gateway_is_asked(
+def test_a_clock_of_the_machine_is_refused_before_any_request_to_a_gateway(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    matchers = Matchers(monkeypatch, AdminView(1, 5, [], [], NOW_NS, NOW_NS))
+    matchers = Matchers(
+        monkeypatch,
+        AdminView(
+            request_id=1, seq=5, instruments=[], balances=[], time_ns=NOW_NS, clock_ns=NOW_NS
+        ),
+    )
     with (
         gateway() as (address, paths),
         ExchangeClock(["inproc://a"], [address]) as clock,

@@ -44,7 +44,7 @@ def test_a_refusal_is_unknown_only_by_its_reason() -> None:
     assert isinstance(failures.refused(Reject(4, RejectReason.BUSY, "", ""), WHERE), OrderRejected)
 
 
-def test_without_an_answer_sent_requests_are_unknown_and_unsent_ones_known() -> None:
+def test_without_an_answer_sent_requests_are_unknown_and_unsent_ones_are_not() -> None:
     first, second = unanswered("a", False, "never sent"), unanswered("b", True, "no answer")
     answer = Pong(3, 9, 0)
     error = failures.unanswered([(1, first), (2, second)], [None, None, answer], WHERE)

@@ -139,7 +139,7 @@ def test_an_exchange_out_of_reach_is_named() -> None:
 
 
 class _Stranger(BaseHTTPRequestHandler):
-    """Answers as something that is no exchange."""
+    """A server that is no exchange."""
 
     status, body = 200, b"{}"
 
@@ -161,7 +161,7 @@ class _Stranger(BaseHTTPRequestHandler):
         (404, b'{"error": {"code": "NOT_FOUND", "message": "no"}}', "start it with FAULTS=on"),
     ],
 )
-def test_answers_of_something_else_are_named(status: int, body: bytes, text: str) -> None:
+def test_answers_of_another_server_are_named(status: int, body: bytes, text: str) -> None:
     kind = type("Handler", (_Stranger,), {"status": status, "body": body})
     with HTTPServer(("127.0.0.1", 0), kind) as server:
         thread = threading.Thread(target=server.handle_request)

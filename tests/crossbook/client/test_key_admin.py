@@ -1,4 +1,4 @@
-"""An administrator's acts on API keys: what the matcher then has, and what comes back."""
+"""An administrator's acts on API keys: the keys of the matcher afterwards, and the results."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -98,7 +98,7 @@ def test_a_rotation_keeps_the_scheme(
     assert matcher.engine.keys["k"].previous == b""
 
 
-def test_a_refusal_says_why_and_has_no_secret(keys: KeyAdmin) -> None:
+def test_a_refusal_has_the_reason_and_no_secret(keys: KeyAdmin) -> None:
     keys.create(7, key_id="k")
     cases: list[tuple[Callable[[], object], str]] = [
         (lambda: keys.create(7, key_id="k"), "there is a key 'k' already"),
@@ -124,7 +124,7 @@ def test_a_refusal_says_why_and_has_no_secret(keys: KeyAdmin) -> None:
         ({"public": "00" * 32}, "has a secret, and no public key"),
     ],
 )
-def test_arguments_that_are_none_are_refused_before_anything_is_sent(
+def test_invalid_arguments_are_refused_before_anything_is_sent(
     matcher: KeyMatcher, keys: KeyAdmin, arguments: dict[str, object], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):

@@ -40,8 +40,14 @@ def test_a_new_rsa_pair_belongs_together() -> None:
     assert public_material(KeyScheme.RSA, pem).material == made.material
 
 
-def test_an_id_is_one_that_a_key_may_have() -> None:
-    key = Key(new_key_id(), KeyScheme.CURVE, bytes(32), Scope.READ, 1)
+def test_a_new_id_is_valid_for_a_key() -> None:
+    key = Key(
+        key_id=new_key_id(),
+        scheme=KeyScheme.CURVE,
+        material=bytes(32),
+        scopes=Scope.READ,
+        account=1,
+    )
     assert not list(key_faults(key))
     assert len({new_key_id() for _ in range(100)}) == 100
 

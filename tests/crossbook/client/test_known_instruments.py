@@ -1,4 +1,4 @@
-"""The instruments that a client knows."""
+"""The instruments that a client has received."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ BTC = "BTC-USDT"
 ORDER = new_order(BTC, "buy", quantity_lots=1, price_ticks=100)
 
 
-def test_a_list_makes_its_instruments_and_their_assets_known() -> None:
+def test_a_list_adds_its_instruments_and_their_assets() -> None:
     known = KnownInstruments()
     assert (known.by_symbol, known.has(""), known.has(BTC)) == (None, False, False)
     known.receive(Unanswered(entry.ListInstruments(1), True, "late"))
@@ -30,10 +30,21 @@ def test_a_list_makes_its_instruments_and_their_assets_known() -> None:
     assert known.balance(entry.Balance("XRP", 1, 0)).decimals is None
 
 
-def test_answers_of_a_batch_get_the_instrument_of_their_request() -> None:
+def test_answers_of_a_batch_have_the_instrument_of_their_request() -> None:
     known = KnownInstruments()
     known.receive(entry.Instruments(1, [example()]))
-    ack = known.answer(entry.Ack(1, 2, 2, 1, "", 1, 0), ORDER)
+    ack = known.answer(
+        entry.Ack(
+            request_seq=1,
+            seq=2,
+            order_id=2,
+            status=1,
+            client_order_id="",
+            remaining_lots=1,
+            time_ns=0,
+        ),
+        ORDER,
+    )
     assert isinstance(ack, Ack)
     assert (ack.instrument, ack.request) == (example(), ORDER)
     assert isinstance(known.answer(entry.Reject(1, 10, "price", ""), ORDER), Reject)
@@ -69,5 +80,10 @@ def test_a_refusal_has_the_limit_of_the_instrument_that_was_broken(
 ) -> None:
     known = KnownInstruments()
     known.receive(entry.Instruments(1, [BOUNDED]))
-    found = known.limit(entry.Reject(1, reason, field, "", "", seq), request_)
+    found = known.limit(
+        entry.Reject(
+            request_seq=1, reason=reason, field=field, text="", client_order_id="", seq=seq
+        ),
+        request_,
+    )
     assert found == (None if limit is None else Decimal(limit))

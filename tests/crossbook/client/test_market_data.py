@@ -137,7 +137,9 @@ def until_heartbeat(market: MarketData) -> None:
         assert market.poll(5.0)
 
 
-def test_messages_an_iterator_leaves_come_next(publish: Callable[..., FakePublisher]) -> None:
+def test_messages_left_by_an_iterator_are_returned_next(
+    publish: Callable[..., FakePublisher],
+) -> None:
     publisher = publish()
     with MarketData(publisher.feed, publisher.snapshots, [SYMBOL], ("l3",)) as market:
         until_heartbeat(market)
@@ -177,7 +179,7 @@ def test_events_go_on_after_a_restart_of_the_publisher_and_have_its_gap(
         follow(market, publisher)
 
 
-def test_events_end_after_a_silence_only_when_that_is_wanted(
+def test_events_end_after_a_silence_only_on_request(
     publish: Callable[..., FakePublisher],
 ) -> None:
     publisher = publish()

@@ -20,7 +20,16 @@ NEW, PARTLY, FILLED, CANCELED = (
 def ack(
     seq: int, order_id: int, status: int = NEW, remaining: int = 10, filled: int = 0
 ) -> entry.Ack:
-    return entry.Ack(1, seq, order_id, status, "mine", remaining, seq, filled_lots=filled)
+    return entry.Ack(
+        request_seq=1,
+        seq=seq,
+        order_id=order_id,
+        status=status,
+        client_order_id="mine",
+        remaining_lots=remaining,
+        time_ns=seq,
+        filled_lots=filled,
+    )
 
 
 def execution(
@@ -155,7 +164,18 @@ def test_a_query_ends_what_it_does_not_list_and_gives_way_to_what_is_newer(
 ) -> None:
     order = entered(orders)
     orders.answered(ack(20, 20), ORDER)
-    listed = entry.OrderState(BTC, 30, "other", 2, 300, 9, 4, 5, PARTLY, 1)
+    listed = entry.OrderState(
+        symbol=BTC,
+        order_id=30,
+        client_order_id="other",
+        side=2,
+        price_ticks=300,
+        quantity_lots=9,
+        filled_lots=4,
+        remaining_lots=5,
+        status=PARTLY,
+        time_ns=1,
+    )
     orders.load([listed], 15, [BTC])
     assert (order.status, order.is_open) == (0, False)
     assert [each.order_id for each in orders.open()] == [20, 30]
@@ -178,7 +198,7 @@ def test_a_query_ends_what_it_does_not_list_and_gives_way_to_what_is_newer(
         (ack(8, 8), new_order("DOGE-USD", "buy", "1", "1")),
     ],
 )
-def test_what_cannot_be_followed_leaves_a_doubt(
+def test_an_event_that_cannot_be_followed_leaves_a_doubt(
     orders: Orders, reply: entry.Reply, request_: entry.Request | None
 ) -> None:
     orders.answered(reply, request_)
@@ -188,7 +208,19 @@ def test_what_cannot_be_followed_leaves_a_doubt(
 def test_a_refusal_and_an_answer_about_several_orders_change_nothing(orders: Orders) -> None:
     order = entered(orders)
     orders.answered(entry.Reject(1, RejectReason.BAD_TICK, "price", ""), ORDER)
-    orders.answered(entry.Ack(1, 9, 0, CANCELED, "", 0, 1, 5), mass_cancel())
+    orders.answered(
+        entry.Ack(
+            request_seq=1,
+            seq=9,
+            order_id=0,
+            status=CANCELED,
+            client_order_id="",
+            remaining_lots=0,
+            time_ns=1,
+            count=5,
+        ),
+        mass_cancel(),
+    )
     assert not orders.in_doubt
     assert orders.open() == [order]
 

@@ -56,7 +56,7 @@ def test_the_build_of_a_matcher_out_of_reach_is_unknown() -> None:
     assert matcher_build(Settings(matcher_sync="tcp://127.0.0.1:1"), 0.01) is None
 
 
-def test_another_server_at_the_address_is_no_process_that_works() -> None:
+def test_another_server_at_the_address_does_not_count_as_the_process() -> None:
     with (
         answering(b"\xc1") as settings,
         pytest.raises(ProcessDown, match="answers, but not as this process does"),
@@ -80,7 +80,7 @@ def test_the_address_that_answered_is_the_one_of_the_process(
         assert probe(settings, process, 5.0) == getattr(settings, setting)
 
 
-def test_a_gateway_that_answers_no_ping_is_none() -> None:
+def test_a_gateway_without_an_answer_to_a_ping_is_down() -> None:
     refusal = encode([Reject(1, RejectReason.MALFORMED, "frame", "")])
     with (
         answering(refusal, "gateway_orders") as settings,

@@ -112,7 +112,7 @@ def test_the_last_trades_are_found_as_far_back_as_they_are_held(
 
 
 @pytest.mark.parametrize(("last_seq", "count"), [(0, 5), (FIRST, 0)])
-def test_nothing_is_requested_where_there_is_nothing(
+def test_without_trades_nothing_is_requested(
     monkeypatch: pytest.MonkeyPatch, last_seq: int, count: int
 ) -> None:
     publisher = Publisher(1, FIRST, 1).install(monkeypatch)
@@ -133,10 +133,10 @@ def test_a_lost_request_is_sent_again_until_the_time_is_over(
     assert len(publisher.requests) == 3
 
 
-def test_a_publisher_that_no_longer_has_what_it_names_ends_the_search(
+def test_a_range_that_the_publisher_no_longer_holds_ends_the_search(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It names the number that was requested as its first, or sends an empty range."""
+    """The publisher names the requested number as its first, or sends an empty range."""
     publisher = Publisher(3, FIRST, 9).install(monkeypatch)
     answers = [
         TooOld(1, TOPIC, FIRST, FIRST + 2),

@@ -79,7 +79,7 @@ def logged_on(seq: int = 100) -> ClientSession:
 
 
 def lose_session(session: ClientSession, token: int = TOKEN + 1) -> None:
-    """The gateway no longer has the session of the next request, and the client logs on again."""
+    """Make the gateway refuse the session of the next request; the client logs on again."""
     session.enqueue([Ping(0)], 100 * SECOND)
     (ping,) = sent_by(session)
     give(
@@ -205,7 +205,7 @@ def test_an_execution_that_an_ack_stood_for_is_not_returned() -> None:
     assert kinds(session) == [(102, new)]
 
 
-def test_session_found_on_a_new_connection_catches_up() -> None:
+def test_a_session_found_on_a_new_connection_catches_up() -> None:
     session = logged_on()
     give(session, Welcome(request_seq=0, token=TOKEN, account=7, gateway=1))
     ping, catch_up = requested(session)
@@ -227,7 +227,17 @@ def test_throttled_requests_are_sent_again_after_the_wait_of_the_gateway() -> No
     sent_by(session)
     lose_session(session)
     sent_by(session)
-    give(session, Reject(named, RejectReason.THROTTLED, "", "", "a", retry_after_ms=3_000))
+    give(
+        session,
+        Reject(
+            request_seq=named,
+            reason=RejectReason.THROTTLED,
+            field="",
+            text="",
+            client_order_id="a",
+            retry_after_ms=3_000,
+        ),
+    )
     assert not any(isinstance(each, New) for each in sent_by(session, 3 * SECOND - 1))
     assert any(isinstance(each, New) for each in sent_by(session, 3 * SECOND))
 
@@ -243,7 +253,7 @@ def test_throttled_catch_up_is_requested_again_after_the_wait_of_the_gateway() -
     requested(session, 3 * SECOND)
 
 
-def test_busy_and_silence_are_tried_again_and_another_loss_begins_anew() -> None:
+def test_a_busy_or_silent_catch_up_is_repeated_and_another_loss_begins_anew() -> None:
     session = logged_on()
     lose_session(session)
     _, catch_up = requested(session)
@@ -331,7 +341,7 @@ def test_named_order_is_sent_again_after_a_loss_and_busy_does_not_end_it() -> No
     assert session.drain_outcomes() == [(named, answer)]
 
 
-def test_named_order_never_answered_is_unknown_not_refused() -> None:
+def test_a_named_order_without_an_answer_is_unknown_and_not_refused() -> None:
     session = logged_on()
     (named,) = session.enqueue(
         [New(request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1, client_order_id="a")],
@@ -408,7 +418,7 @@ class GrowingGateway:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_nothing_is_lost_and_nothing_doubled(seed: int) -> None:
+def test_no_execution_is_lost_or_doubled(seed: int) -> None:
     rng = Random(seed)
     gateway = GrowingGateway(rng)
     session = ClientSession(account=7)
@@ -459,7 +469,7 @@ def test_a_base_received_later_counts_until_the_first_report() -> None:
     assert requested(session)[1].from_seq == 3
 
 
-def test_named_order_is_sent_again_over_a_new_connection() -> None:
+def test_a_named_order_is_sent_again_over_a_new_connection() -> None:
     session = logged_on()
     (named,) = session.enqueue(
         [New(request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1, client_order_id="a")],

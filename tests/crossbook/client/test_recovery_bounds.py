@@ -1,5 +1,5 @@
-"""A recovery at the bounds of its hole: the executions it settles, and the number from which the
-session goes on."""
+"""A recovery at the bounds of its hole: the executions that it settles, and the number after which
+the session continues."""
 
 import pytest
 

@@ -51,7 +51,7 @@ def made(new: bool, **amounts: Any) -> New | Amend:
 
 @pytest.mark.parametrize(("new", "decimal", "steps"), CALLS)
 @pytest.mark.parametrize("value", [65000, 0, -1, Eight(8), Index()])
-def test_a_bare_integer_where_a_decimal_is_meant_is_refused_with_both_ways(
+def test_a_bare_integer_in_place_of_a_decimal_is_refused_with_both_spellings(
     new: bool, decimal: str, steps: str, value: Any
 ) -> None:
     number = value.__index__()
@@ -82,7 +82,7 @@ def test_a_decimal_that_is_no_amount_names_its_argument(
 
 
 @pytest.mark.parametrize(("new", "decimal", "steps"), CALLS)
-def test_amounts_travel_exactly_in_either_way(new: bool, decimal: str, steps: str) -> None:
+def test_amounts_travel_exactly_in_either_spelling(new: bool, decimal: str, steps: str) -> None:
     field = {"display_lots": "display_quantity"}.get(steps, decimal)
     for value, travels in (("0.50", "0.50"), (Decimal("0.50"), "0.50"), (Decimal("1E3"), "1000")):
         assert getattr(made(new, **{decimal: value}), field) == travels
@@ -114,7 +114,7 @@ def test_steps_are_positive_integers(
 
 
 @pytest.mark.parametrize(("new", "decimal", "steps"), CALLS)
-def test_an_amount_is_given_in_one_way(new: bool, decimal: str, steps: str) -> None:
+def test_an_amount_is_given_in_one_spelling(new: bool, decimal: str, steps: str) -> None:
     with pytest.raises(ValueError, match=f"give {decimal} or {steps}, not both"):
         made(new, **{decimal: "1", steps: 1})
 

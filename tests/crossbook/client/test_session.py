@@ -125,7 +125,7 @@ def test_answers_find_their_requests_in_any_order() -> None:
     assert session.outstanding == 0
 
 
-def test_request_without_an_answer_is_unknown_at_its_deadline() -> None:
+def test_a_request_without_an_answer_is_unknown_at_its_deadline() -> None:
     session = logged_on()
     (number,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
@@ -151,7 +151,7 @@ def test_deadlines_hold_in_any_order() -> None:
         assert [number for number, _ in session.drain_outcomes()] == list(numbers)
 
 
-def test_request_never_sent_is_known_not_to_have_happened() -> None:
+def test_a_request_that_was_never_sent_certainly_did_not_happen() -> None:
     session = ClientSession(account=7, recover=False)
     session.enqueue([ORDER], SECOND)
     sent_by(session)
@@ -163,7 +163,7 @@ def test_request_never_sent_is_known_not_to_have_happened() -> None:
     assert sent_by(session) == []
 
 
-def test_late_answer_is_kept_apart() -> None:
+def test_a_late_answer_is_kept_apart() -> None:
     session = logged_on()
     (number,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
@@ -200,7 +200,7 @@ def test_a_lost_session_resends_refused_requests_and_gives_up_unanswered_ones() 
     assert [number for number, _ in session.drain_outcomes()] == [third, fourth, late]
 
 
-def test_refusal_under_an_old_token_does_not_end_the_new_session() -> None:
+def test_a_refusal_under_an_old_token_does_not_end_the_new_session() -> None:
     session = logged_on()
     (first,) = session.enqueue([ORDER], SECOND)
     sent_by(session)

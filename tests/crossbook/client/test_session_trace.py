@@ -89,7 +89,7 @@ class UnevenGateway:
 
 
 def facts_of(request_seq: int, outcome: Outcome) -> object:
-    """An outcome in a form whose text is the same in every run."""
+    """An outcome in a form whose text is equal in every run."""
     if isinstance(outcome, Unanswered):
         return request_seq, outcome.request, outcome.sent, outcome.why
     return request_seq, outcome

@@ -76,7 +76,8 @@ def test_without_an_instrument_there_are_steps_and_no_decimals() -> None:
 
 
 def test_the_structs_of_the_wire_are_encoded_as_before() -> None:
-    """A view has more fields: it would not be a message. What travels has none of them."""
+    """A view has more fields, so it would be another message. The wire carries none of these
+    fields."""
     assert msgpack.decode(msgpack.encode(FILL)) == [
         104, 0, 5, "BTC-USDT", 1, "", 2, 3, 1, 5_000_001, 50_000, 50_000, 0, 9, 7, 2, 40_000, 0, 0,
         1, 0, True, 0,

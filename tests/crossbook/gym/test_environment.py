@@ -1,4 +1,4 @@
-"""What both environments promise: gymnasium's own check, determinism, ends, and refusals."""
+"""Promises of both environments: the check of gymnasium, determinism, ends, and refusals."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def made(name: str, **options: Any) -> MarketEnv:
 
 
 def played(environment: MarketEnv, seed: int | None, actions_seed: int = 1) -> list[Any]:
-    """Everything that random actions give, until the end of an episode."""
+    """All results of random actions until the end of an episode."""
     environment.action_space.seed(actions_seed)
     seen: list[Any] = [environment.reset(seed=seed)]
     over = False
@@ -138,7 +138,7 @@ def test_environments_run_in_processes_of_their_own() -> None:
         vector.close()
 
 
-def test_a_flat_observation_is_a_wrapper_away() -> None:
+def test_a_wrapper_makes_the_observation_flat() -> None:
     flat = gymnasium.wrappers.FlattenObservation(gymnasium.make(NAMES[0], **SHORT))
     observation, _ = flat.reset(seed=1)
     assert observation.shape == (20 + 4 + 20 + 5,)

@@ -19,7 +19,7 @@ def begun(**options: Any) -> ExecutionEnv:
 
 
 @pytest.mark.parametrize(("side", "sign"), [("sell", -1), ("buy", 1)])
-def test_all_at_the_market_costs_spread_impact_and_fees_and_ends_the_episode(
+def test_a_market_order_for_all_costs_spread_impact_and_fees_and_ends_the_episode(
     side: str, sign: int
 ) -> None:
     environment = begun(side=side)
@@ -36,7 +36,7 @@ def test_all_at_the_market_costs_spread_impact_and_fees_and_ends_the_episode(
 
 
 @pytest.mark.parametrize("side", ["sell", "buy"])
-def test_patience_trades_as_maker_without_fees(side: str) -> None:
+def test_passive_orders_trade_as_maker_without_fees(side: str) -> None:
     environment = begun(side=side, quantity_quote=300.0, duration_s=60.0)
     over = False
     fills = []

@@ -51,7 +51,7 @@ def test_hold_leaves_the_quotes_and_cancel_ends_them() -> None:
     assert orders(environment) == {}
 
 
-def test_a_quote_whose_terms_stay_keeps_its_place() -> None:
+def test_a_quote_with_unchanged_terms_keeps_its_place() -> None:
     environment = begun()
     kept = replaced = 0
     for _ in range(60):
@@ -129,7 +129,7 @@ def test_inventory_costs_its_penalty_for_each_second() -> None:
     assert rewards[1] - rewards[0] == pytest.approx(50.0 * 0.5 * share * share)
 
 
-def test_an_episode_is_over_when_too_much_is_lost() -> None:
+def test_an_episode_ends_when_too_much_is_lost() -> None:
     environment = begun(loss_limit_quote=0.1)
     _, _, terminated, truncated, info = step(environment, BUY, 0, 0, 4, 0)
     assert info["wealth"] <= -0.1
@@ -146,7 +146,7 @@ def test_the_position_stays_within_its_limit() -> None:
     assert observation["position"][0] == 1
 
 
-def test_the_others_draw_the_same_whatever_the_agent_does() -> None:
+def test_the_draws_of_other_agents_do_not_depend_on_the_agent() -> None:
     idle, active = begun(), begun()
     for _ in range(50):
         step(idle, HOLD, 0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Where temporary exchanges are."""
+"""The folders of temporary exchanges."""
 
 import tempfile
 
@@ -8,7 +8,7 @@ from crossbook.launch.place import temporary_folder
 
 
 @pytest.mark.parametrize(("folder", "used"), [("/short", "/short"), ("/long" * 14, "/tmp")])
-def test_a_folder_too_long_for_sockets_is_left_for_a_shorter_one(
+def test_a_folder_too_long_for_sockets_is_replaced_by_a_shorter_one(
     folder: str, used: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", folder)

@@ -1,4 +1,4 @@
-"""Ports that no two exchanges get."""
+"""Ports that no two exchanges share."""
 
 import socket
 import sys
@@ -10,7 +10,7 @@ from crossbook.launch.ports import Ports
 
 
 def bound(port: int, *, reuse: bool) -> bool:
-    """Whether a socket listens at the port when it tries."""
+    """Whether a socket can listen at the port."""
     with socket.socket() as made:
         if reuse:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -43,7 +43,7 @@ def test_a_port_is_kept_from_others_and_not_from_a_process_of_ours() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ports are reserved on Linux only")
-def test_another_exchange_gets_other_ports_and_an_error_where_there_are_none(
+def test_another_exchange_has_other_ports_and_an_error_where_there_are_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own, other = Ports(), Ports()

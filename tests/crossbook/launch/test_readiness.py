@@ -1,4 +1,4 @@
-"""When an exchange is ready."""
+"""The conditions under which an exchange is ready."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Processes forked from one that has their imports, as the process that starts them sees them."""
+"""Processes forked from one that has their imports, as the starting process observes them."""
 
 import json
 import os
@@ -121,7 +121,7 @@ def test_threads_start_and_wait_at_once(
         assert list(pool.map(run, range(16))) == [2] * 16
 
 
-def test_one_thread_may_end_a_process_another_waits_for(
+def test_one_thread_may_end_a_process_for_which_another_waits(
     starter: Starter, placed: dict[str, str], tmp_path: Path
 ) -> None:
     process = starter.start(PUBLISHER, tmp_path, placed, tmp_path / "log")

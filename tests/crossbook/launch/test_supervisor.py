@@ -70,7 +70,7 @@ class Supervised:
         )
 
     def read_until(self, pattern: str, times: int = 1) -> None:
-        """Read output until it has this so often."""
+        """Read the output until it has this pattern so many times."""
         assert self.process.stdout is not None
         while len(re.findall(pattern, self.text)) < times:
             line = self.process.stdout.readline()
@@ -89,7 +89,7 @@ class Supervised:
 
     @property
     def ended(self) -> list[str]:
-        """The programs that got a signal to end, in order."""
+        """The programs that received a signal to end, in order."""
         return (self.folder / "ended").read_text().split()
 
 
@@ -135,7 +135,7 @@ def test_a_program_that_does_not_end_in_time_is_killed_and_not_started_again(
     assert supervised.ended == ["last"]
 
 
-def test_a_late_program_that_never_began_ends_with_the_others(tmp_path: Path) -> None:
+def test_a_late_program_that_has_not_started_ends_with_the_others(tmp_path: Path) -> None:
     supervised = Supervised(tmp_path, ["first", "late"])
     supervised.read_until("first runs")
     assert supervised.end() == 128 + signal.SIGTERM

@@ -1,4 +1,4 @@
-"""The capture of a feed: joined once it is known whole, and refused where it never will be."""
+"""The capture of a feed: it is joined once it is complete, and refused where it never will be."""
 
 from collections import deque
 from typing import Any, cast
@@ -25,8 +25,24 @@ from crossbook.replay.capture import Capture
 from crossbook.replay.flow import Flow, RecordedStep
 
 SYMBOL = "BTC-USDT"
-TRADE = Trade(6, 1, 100, 2, 2, 3, 6, 60)
-SHRUNK = OrdersUpdate(SYMBOL, 6, 6, 0, [OrderChange(6, 3, 1, 100, 3)], 60)
+TRADE = Trade(
+    seq=6,
+    trade_id=1,
+    price_ticks=100,
+    quantity_lots=2,
+    aggressor_side=2,
+    maker_order_id=3,
+    taker_order_id=6,
+    time_ns=60,
+)
+SHRUNK = OrdersUpdate(
+    symbol=SYMBOL,
+    first_seq=6,
+    seq=6,
+    prev_seq=0,
+    changes=[OrderChange(seq=6, order_id=3, side=1, price_ticks=100, shown_lots=3)],
+    time_ns=60,
+)
 
 
 class ScriptedMarket:
@@ -70,7 +86,23 @@ def heartbeat(seq: int) -> Heartbeat:
 def captured(*polls: list[Update]) -> tuple[Capture, ScriptedMarket]:
     market = ScriptedMarket(*polls)
     capture = Capture(cast(MarketData, market), SYMBOL, Flow())
-    early: list[Update] = [Trades(SYMBOL, [Trade(5, 0, 100, 1, 2, 3, 5, 50)])]
+    early: list[Update] = [
+        Trades(
+            SYMBOL,
+            [
+                Trade(
+                    seq=5,
+                    trade_id=0,
+                    price_ticks=100,
+                    quantity_lots=1,
+                    aggressor_side=2,
+                    maker_order_id=3,
+                    taker_order_id=5,
+                    time_ns=50,
+                )
+            ],
+        )
+    ]
     (step,) = capture.begin(early)
     assert (step.command.op, step.command.quantity_lots) == ("new", 5)
     return capture, market
@@ -103,7 +135,7 @@ def test_the_end_waits_for_the_next_heartbeat() -> None:
     assert ops(capture.finish(5.0)) == [("exec", 2, 1)]
 
 
-def test_an_end_that_is_never_known_is_refused() -> None:
+def test_a_recording_whose_end_is_never_complete_is_refused() -> None:
     capture, _ = captured()
     with pytest.raises(MarketDataError, match="did not complete the feed in 0 s"):
         list(capture.finish(0.0))
@@ -114,14 +146,44 @@ def test_a_loss_for_good_is_refused() -> None:
     market.counters.lost = 1
     with pytest.raises(MarketDataError, match="lost trades"):
         list(capture.step())
-    capture, _ = captured([Snapshot(0, SYMBOL, 9, {}, [], [], 0, 0, 0)])
+    capture, _ = captured(
+        [
+            Snapshot(
+                request_id=0,
+                symbol=SYMBOL,
+                seq=9,
+                topics={},
+                bids=[],
+                asks=[],
+                checksum=0,
+                time_ns=0,
+                last_trade_id=0,
+            )
+        ]
+    )
     with pytest.raises(MarketDataError, match="lost changes"):
         list(capture.step())
 
 
 def test_a_call_phase_ends_with_what_came_before_it() -> None:
-    phase = MarketState(SYMBOL, 9, int(InstrumentState.AUCTION), 0, 0, 0, 0, 90)
-    crossed = OrdersUpdate(SYMBOL, 9, 9, 6, [OrderChange(9, 9, 2, 90, 1)], 90)
+    phase = MarketState(
+        symbol=SYMBOL,
+        seq=9,
+        state=int(InstrumentState.AUCTION),
+        until_ns=0,
+        indicative_ticks=0,
+        indicative_lots=0,
+        surplus_lots=0,
+        time_ns=90,
+    )
+    crossed = OrdersUpdate(
+        symbol=SYMBOL,
+        first_seq=9,
+        seq=9,
+        prev_seq=6,
+        changes=[OrderChange(seq=9, order_id=9, side=2, price_ticks=90, shown_lots=1)],
+        time_ns=90,
+    )
     capture, _ = captured([Trades(SYMBOL, [TRADE]), SHRUNK, phase, crossed, heartbeat(9)])
     assert ops(capture.step()) == [("exec", 2, 1)]
     assert "entered a call phase at 9" in capture.ended_by
@@ -130,7 +192,16 @@ def test_a_call_phase_ends_with_what_came_before_it() -> None:
 
 def test_nothing_begins_within_a_call_phase() -> None:
     market = ScriptedMarket()
-    market._state = MarketState(SYMBOL, 4, int(InstrumentState.AUCTION), 0, 0, 0, 0, 40)
+    market._state = MarketState(
+        symbol=SYMBOL,
+        seq=4,
+        state=int(InstrumentState.AUCTION),
+        until_ns=0,
+        indicative_ticks=0,
+        indicative_lots=0,
+        surplus_lots=0,
+        time_ns=40,
+    )
     capture = Capture(cast(MarketData, market), SYMBOL, Flow())
     assert ops(capture.begin([])) == []
     assert capture.ended_by

@@ -1,4 +1,4 @@
-"""A recorded market replays to its own fills and books: a plain book is the judge."""
+"""A recorded market replays to its own fills and books, by the judgement of a plain book."""
 
 import re
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_the_next_slice_of_an_iceberg_parts_its_taker_in_two() -> None:
     ]
 
 
-def test_an_order_that_was_met_leaves_behind_its_taker() -> None:
+def test_a_maker_that_was_met_leaves_after_its_taker() -> None:
     """Another taker, which traded nothing, expired the order that the first one left."""
     flow = Flow()
     steps_of(flow, event("add", 7, 5, 5))

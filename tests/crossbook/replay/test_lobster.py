@@ -1,4 +1,4 @@
-"""LOBSTER's message files as researchers have them: more digits, named columns, unseen orders."""
+"""Message files of LOBSTER in the forms in use: more digits, named columns, unseen orders."""
 
 import gzip
 from pathlib import Path
@@ -36,7 +36,7 @@ def entries(recording: Recording) -> list[int]:
 
 
 def test_a_time_finer_than_a_nanosecond_is_cut_and_counted(tmp_path: Path) -> None:
-    """The other digits are an error of floating point."""
+    """The further digits are an error of floating point."""
     recording = read(tmp_path, SEEN.replace("34200.2,", "34200.200000000913,"))
 
     assert [command.time_ns for command in recording.commands] == [
@@ -71,7 +71,7 @@ def test_a_file_is_recognized_by_its_first_line(tmp_path: Path, line: str, is_on
 
 
 @pytest.mark.parametrize("time", ["34200.1234567890x1", "34200.12345678912e1", "34200.", "-1.5"])
-def test_a_time_that_is_none_is_refused_with_its_line(tmp_path: Path, time: str) -> None:
+def test_an_invalid_time_is_refused_with_its_line(tmp_path: Path, time: str) -> None:
     with pytest.raises(RecordingError, match="line 2, column time"):
         read(tmp_path, SEEN.replace("34200.2,", f"{time},"))
 
@@ -97,7 +97,7 @@ NAMED = b"Time,Type,OrderID,Size,Price,Direction\n"
         gzip.compress(b"\xef\xbb\xbf" + NAMED + PLAIN, mtime=0),
     ],
 )
-def test_dressed_files_read_as_plain_ones(tmp_path: Path, text: bytes) -> None:
+def test_files_with_extra_columns_are_read_as_plain_ones(tmp_path: Path, text: bytes) -> None:
     plain = read(tmp_path, PLAIN)
 
     assert read(tmp_path, text) == plain
@@ -168,7 +168,7 @@ def test_an_unseen_order_that_would_trade_waits_until_the_way_is_free(tmp_path: 
     assert fills(recording) == [RecordedFill(105, 300, 10)]
 
 
-def test_without_telling_ids_executed_orders_stand_in_front(tmp_path: Path) -> None:
+def test_without_ordered_ids_executed_orders_stand_in_front(tmp_path: Path) -> None:
     text = (
         "34200.1,1,500,10,30000,1\n"
         "34200.2,1,400,10,30000,1\n"

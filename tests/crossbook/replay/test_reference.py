@@ -21,8 +21,13 @@ def flow(*commands: tuple[Any, ...], **expected: Any) -> Recording:
     for seq, (op, *rest) in enumerate(commands):
         name: Op = op
         made.append(RecordedCommand(seq, 0, name, *rest))
-    return Recording("flow", made, expected.get("fills"), expected.get("books", {}),
-                     expected.get("digests", {}))  # fmt: skip
+    return Recording(
+        name="flow",
+        commands=made,
+        fills=expected.get("fills"),
+        books=expected.get("books", {}),
+        digests=expected.get("digests", {}),
+    )
 
 
 def test_the_shipped_sample_keeps_the_rule() -> None:

@@ -250,7 +250,7 @@ def test_a_row_without_levels_is_no_equal_row() -> None:
 
 
 def test_a_row_is_judged_at_its_own_command_not_later() -> None:
-    """The next command removes the level the row shows: the row must still be equal."""
+    """The next command removes the level that the row shows. The row must still be equal."""
     flow = Recording(
         name="short",
         commands=[
@@ -332,7 +332,7 @@ def test_a_falsified_stream_is_found(falsify: Callable[[int, Outcome], Outcome])
     assert not check(recording(), falsify).equal
 
 
-def test_trades_of_strangers_are_counted_apart() -> None:
+def test_trades_of_other_accounts_are_counted_apart() -> None:
     def add_stranger(index: int, outcome: Outcome) -> Outcome:
         if index != 3:
             return outcome

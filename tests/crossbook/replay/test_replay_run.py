@@ -115,7 +115,7 @@ def test_commands_go_in_batches_and_the_rest_in_the_last(
 
 
 @pytest.mark.parametrize("window", [1, 5, 8])
-def test_no_more_than_the_window_are_without_an_answer(window: int) -> None:
+def test_at_most_a_window_of_commands_is_without_an_answer(window: int) -> None:
     client = AnsweringClient(at_once=2)
     replay(client, 40, ReplayPace(batch=3, window=window)).run(nothing)
     assert client.most == window
@@ -131,7 +131,7 @@ def test_requests_beyond_the_queue_are_sent_again_after_some_answers() -> None:
     assert made.answered == 5
 
 
-def test_an_exchange_that_does_not_answer_ends_it() -> None:
+def test_an_exchange_that_does_not_answer_ends_the_replay() -> None:
     client = AnsweringClient(at_once=0)
     with pytest.raises(CommandError, match=r"for 0\.05 s: 0 of 4 commands sent were answered"):
         replay(client, 4, ReplayPace(), timeout_s=0.05).run(nothing)
@@ -245,7 +245,14 @@ class PlainClient(AnsweringClient):
             if trades:
                 self.updates.append(Trades("X", trades))
             self.updates.append(
-                OrdersUpdate("X", answer.seq, answer.seq, 0, outcome.changes, time_ns=0)
+                OrdersUpdate(
+                    symbol="X",
+                    first_seq=answer.seq,
+                    seq=answer.seq,
+                    prev_seq=0,
+                    changes=outcome.changes,
+                    time_ns=0,
+                )
             )
         return replies
 
@@ -257,7 +264,20 @@ class PlainFeed:
         self.counters = SimpleNamespace(gaps=3)
         self.ready = True
         self._client = client
-        client.updates.append(Snapshot(1, "X", FIRST_SEQ - 1, {}, [], [], 0, 0, 0, bids))
+        client.updates.append(
+            Snapshot(
+                request_id=1,
+                symbol="X",
+                seq=FIRST_SEQ - 1,
+                topics={},
+                bids=[],
+                asks=[],
+                checksum=0,
+                time_ns=0,
+                last_trade_id=0,
+                bid_orders=bids,
+            )
+        )
 
     def receive(self, timeout_s: float) -> list[Any]:
         """All that is there."""

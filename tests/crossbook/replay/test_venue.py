@@ -62,7 +62,7 @@ def test_the_money_needed_is_the_held_amount_and_the_fees() -> None:
     ]
 
 
-def test_the_refusal_of_an_account_without_money_has_the_amount_and_the_way_to_get_it() -> None:
+def test_the_refusal_of_an_account_without_money_has_the_amount_and_the_remedy() -> None:
     free = replace(example(), maker_fee_rate=0, taker_fee_rate=0)
     unit = free.notional_per_tick_lot
     has = [Balance("BTC", 100_000, 1), Balance("USDT", 5_000 * unit, 0)]
@@ -107,7 +107,7 @@ class FakeShard:
         self.seen = replace(self.seen, instruments=[*self.seen.instruments, status])
 
 
-def test_a_later_replay_of_a_command_line_sees_what_an_earlier_one_added() -> None:
+def test_a_later_replay_of_a_command_line_finds_the_instrument_an_earlier_one_added() -> None:
     shard = FakeShard()
     exchange: Any = SimpleNamespace(clients=[shard])
     own = OwnInstruments(exchange)
@@ -143,7 +143,7 @@ def test_a_new_instrument_has_the_highest_free_id_and_goes_to_that_ids_shard(
     assert shards[1 - shard].acts == []
 
 
-def test_one_of_three_shards_gets_the_instrument_of_its_turn() -> None:
+def test_a_new_instrument_goes_to_the_shard_of_its_turn_of_three() -> None:
     """The highest id, 65,535, belongs to the third shard, and the next one below it to the
     second."""
     for taken, shard in (([], 2), ([65_535], 1), ([65_535, 65_534], 0)):

@@ -29,7 +29,7 @@ class FeedReader:
         self._books: dict[str, FeedBook] = {}
 
     def apply(self, batch: EventBatch) -> list[OrderEvent]:
-        """What a batch does to the books, as the feed shows it."""
+        """The events of the books for one batch, as the feed shows them."""
         for event in batch.events:
             if isinstance(event, InstrumentAdded):
                 self._ids[event.definition.symbol] = event.instrument
@@ -62,15 +62,15 @@ def test_the_feed_gives_the_events_of_the_journal(seed: int) -> None:
         batch = matcher.apply(1 + number % 5)
         if batch is None:
             continue
-        wanted = by_instrument(books.apply(batch.events))
+        expected = by_instrument(books.apply(batch.events))
         found = by_instrument(reader.apply(batch))
         changed = {
             event.instrument for event in batch.events if isinstance(event, InstrumentStateChanged)
         }
-        for instrument in wanted.keys() | found.keys():
+        for instrument in expected.keys() | found.keys():
             if instrument not in gathers | changed:
-                assert found.get(instrument) == wanted.get(instrument), f"seed {seed}"
-                acts.update(each.act for each in wanted[instrument])
+                assert found.get(instrument) == expected.get(instrument), f"seed {seed}"
+                acts.update(each.act for each in expected[instrument])
         gathers = {
             state.instrument for state in matcher.books() if state.state == InstrumentState.AUCTION
         }

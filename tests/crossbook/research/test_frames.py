@@ -28,7 +28,7 @@ def test_trades_are_exact(stored: StoredExchange) -> None:
     assert set(frame["aggressor_side"]) <= {"buy", "sell"}
 
 
-def test_floats_are_there_to_compute_with(stored: StoredExchange) -> None:
+def test_floats_are_returned_on_request(stored: StoredExchange) -> None:
     frame = research.trades(stored.folder, "BTC-USDT", exact=False)
     assert frame["price"].dtype == frame["quantity"].dtype == "float64"
     exact = research.trades(stored.folder, "BTC-USDT")

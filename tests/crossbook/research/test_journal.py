@@ -83,7 +83,7 @@ def test_further_shards_follow_the_first(stored: StoredExchange, copy: Path) -> 
     assert list(source_of(copy, TRADES).rows(TRADES, EVERYTHING)) == one + one
 
 
-def test_what_is_appended_meanwhile_is_not_read(tmp_path: Path) -> None:
+def test_records_appended_during_an_export_are_not_read(tmp_path: Path) -> None:
     disk = FileDisk(tmp_path)
     live(disk, batches=20, snapshots_at=())
     source = JournalSource(tmp_path)

@@ -1,4 +1,5 @@
-"""The events of resting orders lead to the matcher's own books, whatever orders did."""
+"""From the events of resting orders a reader rebuilds the books of the matcher, under all kinds of
+orders."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -85,7 +86,18 @@ def test_a_reader_of_the_events_keeps_the_matchers_books(seed: int) -> None:
 
 
 def accepted(seq: int, side: int, price_ticks: int, lots: int) -> OrderAccepted:
-    return OrderAccepted(seq, 0, 0, 9, 1, side, 1, 1, price_ticks, lots)
+    return OrderAccepted(
+        seq=seq,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        side=side,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=price_ticks,
+        quantity_lots=lots,
+    )
 
 
 def acts_of(*events: Event) -> list[tuple[object, ...]]:
@@ -96,10 +108,23 @@ def acts_of(*events: Event) -> list[tuple[object, ...]]:
 
 def test_an_incoming_order_rests_behind_its_trades() -> None:
     trade = TradeExecuted(
-        2, 1, 1, 500, 3, 1, maker_order_id=1, taker_order_id=2, maker_account=9, taker_account=8,
-        maker_fee=0, taker_fee=0, maker_filled_lots=3, maker_remaining_lots=0,
-        taker_filled_lots=3, taker_remaining_lots=4,
-    )  # fmt: skip
+        seq=2,
+        trade_id=1,
+        instrument=1,
+        price_ticks=500,
+        quantity_lots=3,
+        aggressor_side=1,
+        maker_order_id=1,
+        taker_order_id=2,
+        maker_account=9,
+        taker_account=8,
+        maker_fee=0,
+        taker_fee=0,
+        maker_filled_lots=3,
+        maker_remaining_lots=0,
+        taker_filled_lots=3,
+        taker_remaining_lots=4,
+    )
     assert acts_of(accepted(1, 2, 500, 3), accepted(2, 1, 500, 7), trade) == [
         ("add", 1, 3, 3, 0),
         ("execute", 1, 3, 0, 1),
@@ -108,8 +133,34 @@ def test_an_incoming_order_rests_behind_its_trades() -> None:
 
 
 def test_an_order_that_loses_its_place_leaves_and_joins_again() -> None:
-    amended = OrderAmended(2, 0, 0, 9, 1, 1, 1, 501, 7, 0, 7, kept_priority=False)
-    smaller = OrderAmended(3, 0, 0, 9, 1, 1, 1, 501, 5, 0, 5, kept_priority=True)
+    amended = OrderAmended(
+        seq=2,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        order_id=1,
+        side=1,
+        price_ticks=501,
+        quantity_lots=7,
+        filled_lots=0,
+        remaining_lots=7,
+        kept_priority=False,
+    )
+    smaller = OrderAmended(
+        seq=3,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        order_id=1,
+        side=1,
+        price_ticks=501,
+        quantity_lots=5,
+        filled_lots=0,
+        remaining_lots=5,
+        kept_priority=True,
+    )
     assert acts_of(accepted(1, 1, 500, 7), amended, smaller) == [
         ("add", 1, 7, 7, 0),
         ("delete", 1, 7, 0, 0),
@@ -119,4 +170,20 @@ def test_an_order_that_loses_its_place_leaves_and_joins_again() -> None:
 
 
 def test_orders_from_before_the_first_event_are_passed_over() -> None:
-    assert acts_of(OrderCanceled(2, 0, 0, 9, 1, 1, 1, 500, 7, 0)) == []
+    assert (
+        acts_of(
+            OrderCanceled(
+                seq=2,
+                gateway=0,
+                request_seq=0,
+                account=9,
+                instrument=1,
+                order_id=1,
+                side=1,
+                price_ticks=500,
+                canceled_lots=7,
+                filled_lots=0,
+            )
+        )
+        == []
+    )

@@ -1,4 +1,4 @@
-"""What people write for a stretch of time, and what is refused."""
+"""The texts of a stretch of time: the accepted and the refused ones."""
 
 from datetime import UTC, datetime
 

@@ -52,7 +52,7 @@ def test_candles_of_every_length_are_the_same(stored: StoredExchange, interval: 
 
 
 def test_trades_are_those_of_a_plain_reader(stored: StoredExchange) -> None:
-    wanted = [
+    expected = [
         (
             GRIDS[trade["instrument"]].symbol, trade["trade_id"], trade["seq"], trade["time_ns"],
             GRIDS[trade["instrument"]].price_text(trade["price_ticks"]),
@@ -63,11 +63,11 @@ def test_trades_are_those_of_a_plain_reader(stored: StoredExchange) -> None:
         if trade["instrument"] in GRIDS
     ]  # fmt: skip
     found = rows_of(stored.folder, TRADES, selection([each.symbol for each in INSTRUMENTS]))
-    assert [(*row[:6], *row[8:]) for row in found] == wanted
+    assert [(*row[:6], *row[8:]) for row in found] == expected
 
 
 def test_fills_are_those_of_a_plain_reader(stored: StoredExchange) -> None:
-    wanted = [
+    expected = [
         (
             fill["trade_id"], fill["account"], fill["order_id"], fill["client_order_id"] or None,
             {1: "buy", 2: "sell"}[fill["side"]], {1: "maker", 2: "taker"}[fill["liquidity"]],
@@ -77,7 +77,7 @@ def test_fills_are_those_of_a_plain_reader(stored: StoredExchange) -> None:
         if fill["instrument"] in GRIDS
     ]  # fmt: skip
     rows = rows_of(stored.database, FILLS, selection([each.symbol for each in INSTRUMENTS]))
-    assert [(row[1], *row[4:8], row[13], row[11:13]) for row in rows] == wanted
+    assert [(row[1], *row[4:8], row[13], row[11:13]) for row in rows] == expected
 
 
 def money(instrument: Instrument, side: int, fee: int) -> tuple[str, str]:
@@ -89,11 +89,11 @@ def money(instrument: Instrument, side: int, fee: int) -> tuple[str, str]:
 
 def test_orders_are_those_of_a_plain_reader(stored: StoredExchange) -> None:
     names = ORDERS.names
-    wanted = stored.matcher.record.orders
+    expected = stored.matcher.record.orders
     found = [dict(zip(names, row, strict=True)) for row in rows_of(stored.folder, ORDERS)]
-    assert [row["order_id"] for row in found] == sorted(wanted)
+    assert [row["order_id"] for row in found] == sorted(expected)
     for row in found:
-        order = wanted[row["order_id"]]
+        order = expected[row["order_id"]]
         assert row["account"] == order["account"]
         assert row["created_time"] == order["created_ns"]
         assert row["updated_seq"] == order["updated_seq"]
@@ -110,11 +110,11 @@ def test_a_stretch_of_time_is_cut_out_of_the_whole(stored: StoredExchange, table
     whole = rows_of(stored.folder, table)
     times = sorted(row[place] for row in whole)
     cut = Selection(from_ns=times[len(times) // 3], to_ns=times[2 * len(times) // 3])
-    wanted = [row for row in whole if cut.from_ns <= row[place] < cut.to_ns]
-    assert wanted
-    assert rows_of(stored.folder, table, cut) == wanted
+    expected = [row for row in whole if cut.from_ns <= row[place] < cut.to_ns]
+    assert expected
+    assert rows_of(stored.folder, table, cut) == expected
     if table is not L3:
-        assert rows_of(stored.database, table, cut) == wanted
+        assert rows_of(stored.database, table, cut) == expected
 
 
 def test_each_trade_executes_its_resting_order_once(stored: StoredExchange) -> None:
@@ -128,7 +128,7 @@ def test_each_trade_executes_its_resting_order_once(stored: StoredExchange) -> N
     assert len(executed) > len(trades) / 2
 
 
-def test_a_symbol_that_is_not_there_is_named(stored: StoredExchange) -> None:
+def test_an_unknown_symbol_is_named(stored: StoredExchange) -> None:
     for place in (stored.folder, stored.database):
         with pytest.raises(ExportError, match=r"NO-SUCH is not among .*BTC-USDT"):
             rows_of(place, TRADES, selection("no-such"))
@@ -157,7 +157,7 @@ def test_settings_name_the_places_where_none_is_given(
     assert named[1].name == str(stored.folder)
 
 
-def test_a_source_that_is_no_store_is_refused(tmp_path: Path) -> None:
+def test_a_source_without_journal_or_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="holds no journal"):
         source_of(tmp_path, TRADES)
     with pytest.raises(ExportError, match="No such file"):

@@ -1,4 +1,4 @@
-"""Agents of one's own: their methods, requests and limits in a market of built-in agents."""
+"""Agents of a user: their methods, requests and limits in a market of built-in agents."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.crossbook.simulator.test_flow import BTC, ETH
 
 
 class Script(Agent):
-    """Does in each tick what a test set for it, and notes all its news."""
+    """Does in each tick the acts that a test has set for it, and records all its news."""
 
     def on_start(self) -> None:
         self.news: list[object] = []
@@ -176,7 +176,7 @@ def test_nothing_is_traded_where_the_opposite_side_is_empty() -> None:
     assert joined.requests["script"] == []
 
 
-def test_prices_and_lots_are_whole_and_within_the_instruments_limits() -> None:
+def test_prices_and_lots_are_integers_within_the_limits_of_the_instrument() -> None:
     joined, (one,) = scripted(1)
     one.script[1] = lambda: (
         one.place(Side.BUY, 6_000_000.9, 7),
@@ -228,7 +228,7 @@ def test_a_parameter_may_not_hide_what_every_agent_has(name: str) -> None:
         type("Mine", (Agent,), {"__annotations__": {name: int}, name: 3})
 
 
-def test_a_derived_class_may_keep_what_it_likes_under_any_private_name() -> None:
+def test_a_derived_class_may_use_any_private_name() -> None:
     class Keeper(Agent):
         def on_start(self) -> None:
             self._actions = self._requested = self._entering = self._queue = 7

@@ -93,7 +93,7 @@ def test_lots_are_worth_the_requested_amount() -> None:
     assert market().lots_worth(1_000.0) == 2_000
 
 
-def test_cleared_it_is_empty() -> None:
+def test_a_cleared_market_is_empty() -> None:
     made = market()
     made.clear()
     assert (made.bid_ticks, made.ask_ticks, made.orders, made.of(1)) == (0, 0, {}, {})

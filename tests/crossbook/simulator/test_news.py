@@ -21,7 +21,7 @@ REFUSED = Reject(request_seq=8, reason=RejectReason.BAD_LOT, field="quantity", t
 
 
 class Noted(Agent):
-    """Notes all its news."""
+    """Records all its news."""
 
     def on_start(self) -> None:
         self.news: list[object] = []
@@ -36,7 +36,7 @@ class Noted(Agent):
         self.news.append(rejection)
 
 
-class Deaf(Agent):
+class WithoutMethods(Agent):
     """Overrides nothing that brings news."""
 
 
@@ -62,7 +62,18 @@ def test_each_agent_receives_its_own_fills_and_rejections_and_all_trades() -> No
     news.filled(0, 0, FILL, 9)
     news.deliver(set())
     trade = MarketTrade(6_500_000, 3, Side.BUY)
-    assert one.news == [Fill(Side.SELL, 6_500_000, 3, Liquidity.MAKER, 11, 9, 2), trade]
+    assert one.news == [
+        Fill(
+            side=Side.SELL,
+            price_ticks=6_500_000,
+            lots=3,
+            liquidity=Liquidity.MAKER,
+            fee_units=11,
+            slot=9,
+            remaining_lots=2,
+        ),
+        trade,
+    ]
     assert other.news == [trade, Rejection("new", RejectReason.BAD_LOT, "quantity", 6)]
     news.deliver(set())
     assert len(one.news) == len(other.news) == 2
@@ -88,7 +99,7 @@ def test_a_reason_of_a_later_version_is_delivered_as_malformed() -> None:
 
 
 def test_nothing_is_collected_for_agents_that_override_no_method_and_for_unknown_ones() -> None:
-    news, _, failures = delivered(Deaf)
+    news, _, failures = delivered(WithoutMethods)
     news.filled(0, 0, FILL, 0)
     news.traded(0, FILL)
     news.rejected(-1, 0, New(1, "BTC-USDT", 1), REFUSED, 0)

@@ -51,7 +51,7 @@ class Broken(Agent):
         self.place(Side.BUY, 6_000_000 + self.tick, 10)
 
 
-class BrokenHearing(Agent):
+class BrokenOnBook(Agent):
     """Fails when the book changes the second time."""
 
     def on_start(self) -> None:
@@ -225,14 +225,14 @@ def test_earlier_requests_of_a_failing_agent_in_the_same_tick_are_not_sent() -> 
 
 
 def test_an_agent_that_raises_between_ticks_cancels_with_the_next() -> None:
-    joined = Joined(BrokenHearing).run(2)
+    joined = Joined(BrokenOnBook).run(2)
     assert [each.tick for each in joined.flow.failures] == [2]
-    assert len(joined.open_lots("brokenhearing")) == 1
+    assert len(joined.open_lots("brokenonbook")) == 1
     joined.run(1)
-    assert joined.open_lots("brokenhearing") == {}
+    assert joined.open_lots("brokenonbook") == {}
 
 
-def test_a_market_all_of_whose_agents_failed_is_deserted() -> None:
+def test_a_market_without_a_working_agent_is_deserted() -> None:
     joined = Joined(Broken, agents=0).run(4)
     assert not joined.flow.deserted
     joined.run(1)

@@ -84,7 +84,7 @@ class Seat:
         return answers
 
     async def ping(self) -> Pong:
-        """Brings what is waiting, unless the gateway is behind."""
+        """Deliver the waiting reports, unless the gateway is behind."""
         seq = self._market.local.engine.seq
         await self._market.answers()
         if self._market.loses():
@@ -118,7 +118,7 @@ class Market:
         return Seat(self, account, timeout_s)
 
     async def answers(self) -> None:
-        """Returns unless the exchange hangs."""
+        """Return unless the exchange hangs."""
         if self.hangs:
             await asyncio.Event().wait()
 
@@ -127,7 +127,8 @@ class Market:
         return self._chance is not None and self._chance.random() < 0.1
 
     def fail(self, answers: list[Any], count: int) -> list[Any]:
-        """One of the ways in which a client reports that the rest has no answer, or a refusal."""
+        """One of the ways in which a client reports that the rest of a batch has no answer, or a
+        refusal."""
         assert self._chance is not None
         self.failures += 1
         missing = count - len(answers)
@@ -259,7 +260,7 @@ def test_after_lost_reports_the_agents_begin_without_orders_once(
     assert flow.tick == 10
 
 
-def test_the_clock_moves_by_each_tick_and_one_that_is_away_misses_it(
+def test_the_clock_moves_by_each_tick_and_an_absent_one_misses_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moves: list[timedelta] = []

@@ -1,4 +1,4 @@
-"""The venue in one process answers as a gateway does, with the engine's own money."""
+"""The venue in one process answers as a gateway does, and has the money of the engine."""
 
 from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.rules import Rules
@@ -9,7 +9,14 @@ from tests.crossbook.simulator.test_flow import BTC
 
 
 def new(side: Side, lots: int, name: str, price: int = 6_500_000) -> New:
-    return New(0, "BTC-USDT", side, lots, price, client_order_id=name)
+    return New(
+        request_seq=0,
+        symbol="BTC-USDT",
+        side=side,
+        quantity=lots,
+        price=price,
+        client_order_id=name,
+    )
 
 
 def apply(
@@ -23,9 +30,22 @@ def apply(
 def test_every_request_is_answered_and_every_fill_reported_to_both_sides() -> None:
     venue = LocalVenue([BTC], 2)
     answers, executions = apply(
-        venue, (0, new(Side.SELL, 10, "a")), (1, new(Side.BUY, 4, "b")),
-        (0, Amend(0, "BTC-USDT", 0, "a", 0, 6_500_010)), (1, Cancel(0, "BTC-USDT", 0, "b")),
-    )  # fmt: skip
+        venue,
+        (0, new(Side.SELL, 10, "a")),
+        (1, new(Side.BUY, 4, "b")),
+        (
+            0,
+            Amend(
+                request_seq=0,
+                symbol="BTC-USDT",
+                order_id=0,
+                client_order_id="a",
+                quantity=0,
+                price=6_500_010,
+            ),
+        ),
+        (1, Cancel(0, "BTC-USDT", 0, "b")),
+    )
     assert [type(answer) for answer in answers] == [Ack, Ack, Ack, Reject]
     assert isinstance(answers[3], Reject)
     assert answers[3].reason == RejectReason.UNKNOWN_ORDER
@@ -39,7 +59,16 @@ def test_every_request_is_answered_and_every_fill_reported_to_both_sides() -> No
 def test_with_accounts_an_order_without_money_is_refused() -> None:
     rules = Rules(True, (("BTC", 100), ("USDT", 0)))
     venue = LocalVenue([BTC], 2, rules)
-    market = New(0, "BTC-USDT", Side.SELL, 10**6, 0, OrderType.MARKET, TimeInForce.GTC, "m")
+    market = New(
+        request_seq=0,
+        symbol="BTC-USDT",
+        side=Side.SELL,
+        quantity=10**6,
+        price=0,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        client_order_id="m",
+    )
     answers, _ = apply(venue, (0, new(Side.BUY, 10, "a")), (1, market))
     for answer in answers:
         assert isinstance(answer, Reject)

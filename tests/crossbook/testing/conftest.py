@@ -1,4 +1,4 @@
-"""One exchange for the tests of what a test does in it."""
+"""One exchange for tests of the acts inside an exchange."""
 
 from collections.abc import Iterator
 

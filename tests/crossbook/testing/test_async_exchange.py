@@ -69,7 +69,7 @@ def test_a_condition_may_be_a_coroutine_or_assert(venue: Exchange) -> None:
 
 
 def test_every_call_has_a_coroutine_with_the_same_arguments() -> None:
-    """The clients, the bare wait and what is only read belong to `exchange` itself."""
+    """The clients, the bare wait and the read-only attributes belong to `exchange` itself."""
     own = {"admin", "async_client", "close", "market_data", "of", "processes", "logs", "pid",
            "wait_for_event"}  # fmt: skip
     for name, call in inspect.getmembers(ExchangeCalls):

@@ -109,12 +109,12 @@ def test_recorded_flow_stops_between_two_commands(venue: Exchange) -> None:
 
 
 @pytest.mark.parametrize("speed", [0, -1, 1_000_001])
-def test_a_speed_that_is_none_is_refused(venue: Exchange, speed: float) -> None:
+def test_an_invalid_speed_is_refused(venue: Exchange, speed: float) -> None:
     with pytest.raises(ValueError, match=f"speed={speed}: is not above 0"):
         venue.replay(sample_path(), speed=speed)
 
 
-def test_a_recording_whose_name_tells_no_instrument_needs_a_symbol(
+def test_a_recording_without_an_instrument_in_its_name_needs_a_symbol(
     venue: Exchange, tmp_path: Path
 ) -> None:
     write_sample(tmp_path, "flow", count=20)

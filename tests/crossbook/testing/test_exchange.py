@@ -1,4 +1,4 @@
-"""An exchange for tests, used as a test uses it."""
+"""An exchange for tests, used as its users do."""
 
 import asyncio
 import subprocess
@@ -106,7 +106,7 @@ def test_an_event_loop_goes_on_while_the_exchange_starts() -> None:
     assert asyncio.run(test()) > 10
 
 
-def test_time_is_the_tests_and_everything_due_happens() -> None:
+def test_the_test_moves_the_time_and_everything_due_happens() -> None:
     with Exchange(clock="manual") as exchange:
         account = exchange.account(USDT="1000")
         before = exchange.now()
@@ -124,7 +124,7 @@ def test_time_of_the_machine_cannot_be_moved(venue: Exchange) -> None:
         venue.advance("1d")
 
 
-def test_faults_are_at_hand(venue: Exchange) -> None:
+def test_faults_are_an_attribute_of_the_exchange(venue: Exchange) -> None:
     with venue.faults.refuse(status=429, account=77, next=1) as fault:
         order = {"symbol": SYMBOL, "side": "buy", "order_type": "limit", "quantity": "0.01",
                  "price": "1000.00"}  # fmt: skip

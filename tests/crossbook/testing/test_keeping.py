@@ -1,4 +1,4 @@
-"""What stays of an exchange: its journal, with the digest of its decisions."""
+"""The journal that is kept of an exchange, with the digest of its decisions."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from crossbook.testing.keeping import digest_of, keep
 
 
 @pytest.mark.parametrize("shards", [1, 2])
-def test_a_kept_journal_has_the_digest_that_was_shown(tmp_path: Path, shards: int) -> None:
+def test_a_kept_journal_has_the_printed_digest(tmp_path: Path, shards: int) -> None:
     with Exchange(clock="manual", shards=shards, recorder=False) as exchange:
         before = exchange.journal_digest()
         exchange.advance("1d")
@@ -25,6 +25,8 @@ def test_a_kept_journal_has_the_digest_that_was_shown(tmp_path: Path, shards: in
         assert journal_digest(data).digest == digest
 
 
-def test_no_digest_is_shown_of_times_that_never_come_again(venue: Exchange, tmp_path: Path) -> None:
+def test_no_digest_is_printed_with_the_clock_of_the_machine(
+    venue: Exchange, tmp_path: Path
+) -> None:
     assert keep(venue, tmp_path) == f"crossbook journal {tmp_path / 'data'}"
     assert len(digest_of(venue)) == 64

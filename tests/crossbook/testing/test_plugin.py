@@ -1,4 +1,4 @@
-"""The plugin in a project of its own, with folders and a conftest named as ours are."""
+"""The plugin in another project, with folders and a conftest of the same names as here."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def test_my_bot(exchange):
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a bot of somebody else."""
+    """The folder of another project with a bot."""
     for name in ("common", "gateway"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("MINE = True\n")
@@ -166,7 +166,7 @@ def test_own():
 
 
 @pytest.mark.parametrize(("choice", "count"), [("none", 0), ("all", 2)])
-def test_journals_are_kept_as_the_option_says(project: Path, choice: str, count: int) -> None:
+def test_journals_are_kept_as_the_option_requires(project: Path, choice: str, count: int) -> None:
     ran = run(
         project,
         "def test_one(exchange): pass\ndef test_two(exchange): assert 0\n",

@@ -59,7 +59,7 @@ except CrossbookError as error:
 """
 
 
-def test_nothing_stays_when_the_fork_server_does_not_begin() -> None:
+def test_nothing_stays_when_the_fork_server_does_not_start() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=60, check=True
     )

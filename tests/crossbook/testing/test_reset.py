@@ -1,4 +1,4 @@
-"""A reset exchange shows what a fresh one does, on every interface; and starts no process."""
+"""A reset exchange shows the same as a fresh one on every interface, and starts no process."""
 
 import json
 import re
@@ -27,13 +27,13 @@ VALUES: Final = {
     "client_order_id": "mine",
     "interval": "1m",
 }
-"""Of the parameters of requests."""
+"""Values of the parameters of requests."""
 
 STATE: Final = re.compile(
     r"_(order|trade|fill|account|session|reject|command|event|fault|candle|seq|row)s?(?:[_{]|$)"
 )
 LIFE: Final = re.compile("second|bytes|bucket|process_")
-"""Metrics of what an exchange has done, and of them those that differ from start to start."""
+"""Metrics of the acts of an exchange, and those of them that differ from start to start."""
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,21 @@ def trade_and_break(exchange: Exchange, stack: ExitStack) -> None:
         address = f"{exchange.websocket_url}/{stream.format(SYMBOL)}"
         stack.enter_context(connect(address)).recv()
     ethereum = exchange.instruments["ETH-USDT"].id
-    exchange.admin.act(SetInstrumentState(0, 0, 0, ethereum, InstrumentState.HALTED))
-    exchange.admin.act(SetFees(0, 0, 0, ethereum, 7, 11))
+    exchange.admin.act(
+        SetInstrumentState(
+            gateway=0, request_seq=0, account=0, instrument=ethereum, state=InstrumentState.HALTED
+        )
+    )
+    exchange.admin.act(
+        SetFees(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=ethereum,
+            maker_fee_rate=7,
+            taker_fee_rate=11,
+        )
+    )
     for kind, fields in (
         ("delay", {"milliseconds": 60_000, "account": 9}),
         ("feed_drop", {"symbol": "ETH-USDT"}),
@@ -141,9 +154,9 @@ def shown_by_feed(exchange: Exchange) -> list[Any]:
     with zmq.Context() as context, context.socket(zmq.DEALER) as requests:
         requests.linger = 0
         requests.connect(exchange.snapshots_address)
-        asked: list[Any] = [InstrumentsRequest(1)]
-        asked += [SnapshotRequest(n, name, True) for n, name in enumerate(exchange.instruments, 2)]
-        for request in asked:
+        sent: list[Any] = [InstrumentsRequest(1)]
+        sent += [SnapshotRequest(n, name, True) for n, name in enumerate(exchange.instruments, 2)]
+        for request in sent:
             requests.send(encode(request))
             assert requests.poll(5_000)
             reply = asdict(decode_feed_reply(requests.recv()))

@@ -45,14 +45,14 @@ def test_a_second_book_replaces_the_first_and_none_empties_it(venue: Exchange) -
         ([("3000", "1")], [("3000", "1")], r"asks\[0\]: the best ask is not above the best bid"),
     ],
 )
-def test_levels_that_are_no_book_are_refused_and_nothing_changes(
+def test_invalid_levels_are_refused_and_nothing_changes(
     venue: Exchange, bids: Any, asks: Any, complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         venue.book(SYMBOL, bids=bids, asks=asks)
 
 
-def test_an_unknown_symbol_is_refused_with_those_there_are(venue: Exchange) -> None:
+def test_an_unknown_symbol_is_refused_with_the_existing_ones(venue: Exchange) -> None:
     with pytest.raises(ValueError, match=r"symbol='DOGE': is not traded here, but BTC-USDT"):
         venue.book("DOGE")
 

@@ -1,4 +1,4 @@
-"""Values that compare what a trader would name, and print as the expression that makes them."""
+"""Values that compare the facts a trader names, and print as the expression that makes them."""
 
 from decimal import Decimal
 from typing import Any
@@ -88,14 +88,37 @@ def test_a_book_is_equal_level_by_level() -> None:
 def test_records_become_values_in_decimals() -> None:
     instrument = example()
     fill = FillRecord(
-        1, 7, 3, instrument.id, 5, "mine", Side.SELL, 5_000_001, 50_000, -25, Liquidity.MAKER, 99
+        fill_id=1,
+        seq=7,
+        trade_id=3,
+        instrument=instrument.id,
+        order_id=5,
+        client_order_id="mine",
+        side=Side.SELL,
+        price_ticks=5_000_001,
+        quantity_lots=50_000,
+        fee=-25,
+        liquidity=Liquidity.MAKER,
+        time_ns=99,
     )
     made = fill_of(instrument, fill)
     assert made == Fill(instrument.symbol, "sell", "0.5", "50000.01")
     assert made.fee == "-0.00000025"
     assert made.fee_asset == instrument.quote
     assert (made.liquidity, made.trade_id, made.time_ns) == ("maker", 3, 99)
-    trade = trade_of(instrument, TradeRecord(3, 7, 5_000_001, 50_000, Side.BUY, 4, 5, 99))
+    trade = trade_of(
+        instrument,
+        TradeRecord(
+            trade_id=3,
+            seq=7,
+            price_ticks=5_000_001,
+            quantity_lots=50_000,
+            aggressor_side=Side.BUY,
+            maker_order_id=4,
+            taker_order_id=5,
+            time_ns=99,
+        ),
+    )
     assert trade == Trade(instrument.symbol, "buy", "0.5", "50000.01")
     assert (trade.maker_order_id, trade.taker_order_id) == ("ORD-0000000004", "ORD-0000000005")
 
@@ -103,9 +126,24 @@ def test_records_become_values_in_decimals() -> None:
 def test_an_order_without_a_limit_has_no_price() -> None:
     instrument = example()
     record = OrderRecord(
-        5, "mine", instrument.id, Side.BUY, OrderType.MARKET, 2, 0, 50_000, 0, OrderStatus.FILLED,
-        50_000, 0, 1, 0, 98, 99, 7,
-    )  # fmt: skip
+        order_id=5,
+        client_order_id="mine",
+        instrument=instrument.id,
+        side=Side.BUY,
+        order_type=OrderType.MARKET,
+        time_in_force=2,
+        price_ticks=0,
+        quantity_lots=50_000,
+        quote_amount=0,
+        status=OrderStatus.FILLED,
+        filled_lots=50_000,
+        remaining_lots=0,
+        filled_notional=1,
+        reason=0,
+        created_ns=98,
+        updated_ns=99,
+        updated_seq=7,
+    )
     made = order_of(instrument, record)
     assert made == Order(instrument.symbol, "buy", "0.5", None, status="FILLED", filled="0.5")
     assert (made.order_type, made.is_open) == ("market", False)
@@ -114,7 +152,14 @@ def test_an_order_without_a_limit_has_no_price() -> None:
 
 def test_orders_of_one_level_are_added_and_hidden_lots_left_out() -> None:
     instrument = example()
-    bids = [RestingOrder(1, 200, 5), RestingOrder(2, 200, 5, 5, 90), RestingOrder(3, 100, 1)]
-    assert book_of(instrument, BookState(instrument.id, bids, [], 0, 0)) == Book(
-        [("2.00", "0.0001"), ("1.00", "0.00001")]
-    )
+    bids = [
+        RestingOrder(1, 200, 5),
+        RestingOrder(order_id=2, price_ticks=200, shown_lots=5, display_lots=5, hidden_lots=90),
+        RestingOrder(3, 100, 1),
+    ]
+    assert book_of(
+        instrument,
+        BookState(
+            instrument=instrument.id, bids=bids, asks=[], last_trade_id=0, last_price_ticks=0
+        ),
+    ) == Book([("2.00", "0.0001"), ("1.00", "0.00001")])

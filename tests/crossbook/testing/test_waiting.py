@@ -1,4 +1,4 @@
-"""Waits that end with the event, and explain themselves when it does not come."""
+"""A wait ends with its event, and explains itself when the event does not come."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ def account(venue: Exchange) -> int:
 
 @contextmanager
 def later(call: Callable[..., object], *arguments: object) -> Iterator[None]:
-    """Call in another thread meanwhile, as a bot does."""
+    """Call in another thread, as a bot does."""
     timer = threading.Timer(0.05, call, arguments)
     timer.start()
     yield
@@ -63,7 +63,7 @@ def test_an_order_that_ends_otherwise_ends_the_wait(venue: Exchange, account: in
         venue.wait_until_filled("canceled", account)
 
 
-def test_what_did_not_come_is_named_with_the_last_value_and_the_logs(
+def test_a_missing_event_is_named_with_the_last_value_and_the_logs(
     venue: Exchange, account: int
 ) -> None:
     with pytest.raises(

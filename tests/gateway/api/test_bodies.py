@@ -27,7 +27,7 @@ NEEDS = {
     "take_profit": {"quantity": "1", "stop_price": "3"},
     "take_profit_limit": {"quantity": "1", "price": "2", "stop_price": "3"},
 }
-"""Of each type the fields it needs."""
+"""The order types, each with the fields that it requires."""
 
 
 def parsed(order_type: Any, **fields: Any) -> New:
@@ -43,7 +43,7 @@ def refusal(order_type: str, **fields: Any) -> tuple[int, str | None, str]:
 
 
 @pytest.mark.parametrize("order_type", NEEDS)
-def test_an_order_with_the_fields_its_type_needs_is_accepted(order_type: str) -> None:
+def test_an_order_with_the_fields_of_its_type_is_accepted(order_type: str) -> None:
     made = parsed(order_type, **NEEDS[order_type])
     assert (made.request_seq, made.symbol, made.side) == (0, "BTC-USDT", Side.BUY)
     fields = NEEDS[order_type]
@@ -54,7 +54,7 @@ def test_an_order_with_the_fields_its_type_needs_is_accepted(order_type: str) ->
 
 @pytest.mark.parametrize("order_type", NEEDS)
 @pytest.mark.parametrize("field", ["price", "stop_price", "quantity"])
-def test_an_order_without_a_field_its_type_needs_names_the_field(
+def test_the_refusal_of_an_order_without_a_field_of_its_type_names_the_field(
     order_type: str, field: str
 ) -> None:
     fields = dict(NEEDS[order_type])
@@ -86,7 +86,7 @@ def test_only_market_orders_have_a_quote_quantity(order_type: str) -> None:
 
 
 @pytest.mark.parametrize("time_in_force", [None, "gtc", "ioc", "fok", "day"])
-def test_only_an_order_until_a_time_has_that_time(time_in_force: Any) -> None:
+def test_only_a_good_till_date_order_has_an_expiry(time_in_force: Any) -> None:
     fields = {**NEEDS["limit"], "time_in_force": time_in_force}
     assert parsed("limit", **fields).expire_time == 0
     status, named, _ = refusal("limit", **fields, expire_time=5)
@@ -259,7 +259,7 @@ def test_the_refusal_of_an_unreadable_body_names_its_field(
     assert words in caught.value.detail.message
 
 
-def test_a_complaint_about_something_inside_names_the_way_there() -> None:
+def test_the_refusal_of_a_nested_value_names_its_path() -> None:
     assert explain("Object contains unknown field `c` - at `$.a.b`").detail.field == "a.b.c"
     assert explain("Object missing required field `c`").detail.field == "c"
     assert explain("Expected `int` - at `$.a`").detail.field == "a"

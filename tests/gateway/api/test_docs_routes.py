@@ -42,7 +42,7 @@ def test_the_policy_differs_from_that_of_the_page_by_what_swagger_ui_needs() -> 
      "/docs/swagger-ui.js", "/docs/index.css", "/docs/LICENSE", "/docs/assets/x",
      "/docs/swagger", "/openapi", "/openapi/scalar", "/schema", "/schema/openapi.json"],
 )  # fmt: skip
-def test_nothing_is_served_that_no_page_needs(path: str) -> None:
+def test_only_files_that_a_page_needs_are_served(path: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
             answer = await world.client.get(path)

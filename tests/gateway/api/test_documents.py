@@ -15,7 +15,7 @@ NAMES = {
 }  # fmt: skip
 
 
-def test_schemas_are_called_as_their_documents() -> None:
+def test_schemas_have_the_names_of_their_documents() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             document = (await world.client.get("/openapi.json")).json()

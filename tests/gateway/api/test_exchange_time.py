@@ -31,7 +31,7 @@ def manual_world() -> RestWorld:
 
 
 def let_recorder_answer(world: RestWorld, answer_of: Answer) -> list[Any]:
-    """A recorder that gives these answers; the questions it receives."""
+    """Give the recorder these answers; return the questions that it receives."""
     questions: list[Any] = []
 
     def send(frame: bytes) -> bool:
@@ -49,13 +49,15 @@ def up_to_date(question: Any) -> HistoryAnswer:
 
 
 def matcher_time(world: RestWorld, time_ns: int, seq: int = 0) -> None:
-    """The gateway receives a batch of the matcher."""
-    world.desk.apply(EventBatch(7, seq + 1, seq, time_ns, []))
+    """Deliver a batch of the matcher with this time to the gateway."""
+    world.desk.apply(
+        EventBatch(incarnation=7, first_seq=seq + 1, last_seq=seq, time_ns=time_ns, events=[])
+    )
 
 
 def looked_at(world: RestWorld) -> asyncio.Event:
-    """Set when the time of the market data is compared, which a waiting request does again and
-    again."""
+    """An event that is set at each comparison of the time of the market data. A waiting request
+    compares again and again."""
     looked = asyncio.Event()
     time_of = world.market.time_ns
 
@@ -166,7 +168,7 @@ def test_an_answer_without_the_record_does_not_wait_for_it() -> None:
     run(main())
 
 
-def test_a_time_that_the_machine_will_not_show_soon_is_not_waited_for() -> None:
+def test_a_time_far_ahead_of_the_machines_is_not_waited_for() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             looked = looked_at(world)
@@ -201,7 +203,7 @@ def test_more_waiting_requests_than_allowed_are_refused_at_once(
 
 
 @pytest.mark.parametrize("wrong", ["-1", "soon", str(2**63), "1.5"])
-def test_a_time_that_is_none_is_refused_by_name(wrong: str) -> None:
+def test_an_invalid_time_is_refused_with_its_name(wrong: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
             answer = await world.client.get(f"{PATH}?min_time_ns={wrong}")

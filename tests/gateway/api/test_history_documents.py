@@ -1,4 +1,4 @@
-"""Documents of the past over REST, each compared whole: of orders, fills, trades and candles."""
+"""Documents of history over REST, each compared whole: orders, fills, trades and candles."""
 
 import asyncio
 from typing import Any
@@ -95,8 +95,8 @@ MARKET_DOCUMENT = {
 def get(
     path: str, answer: HistoryAnswer, account: int = 1
 ) -> tuple[int, Any, list[HistoryQuestion]]:
-    """The status and the document of a path whose every question the recorder answers with
-    `answer`, and the questions."""
+    """The status and the document of a path, and the questions to the recorder, which answers each
+    with `answer`."""
     questions: list[HistoryQuestion] = []
 
     async def main() -> tuple[int, Any]:

@@ -1,5 +1,5 @@
-"""The account of a request: every route reads it alike, and refuses a request whose account is not
-clear."""
+"""The account of a request: every route reads it alike, and refuses a request without exactly one
+valid account."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ SOCKET = (
 
 BAD = ["", "0", "-1", "+1", "01", "1.0", "1e3", "0x1", "1 2", "x", "2147483648", "9" * 40,
        "\xb2", "\u0661".encode().decode("latin-1"), "1,1"]  # fmt: skip
-"""What is no account, as it stands in a header."""
+"""Texts of a header that are no account."""
 
 ROUTES: list[tuple[str, str, bytes]] = [
     ("POST", "/api/v1/orders", BODY),
@@ -51,7 +51,7 @@ ROUTES: list[tuple[str, str, bytes]] = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES)
-def test_an_account_that_is_none_or_given_twice_is_refused_by_every_route(
+def test_an_invalid_or_repeated_account_is_refused_by_every_route(
     method: str, path: str, body: bytes
 ) -> None:
     async def main() -> None:
@@ -70,7 +70,7 @@ def test_an_account_that_is_none_or_given_twice_is_refused_by_every_route(
 
 
 @pytest.mark.parametrize("path", ["/api/v1/orders", "/api/v1/orders/batch"])
-def test_the_account_named_acts_however_it_is_padded(path: str) -> None:
+def test_the_named_account_acts_with_any_padding_around_it(path: str) -> None:
     async def main() -> None:
         async with HttpWorld() as world:
             body = BODY if path.endswith("orders") else BATCH
@@ -85,7 +85,7 @@ def test_the_account_named_acts_however_it_is_padded(path: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES)
-def test_an_account_where_it_is_not_read_is_refused(method: str, path: str, body: bytes) -> None:
+def test_an_account_in_the_query_is_refused(method: str, path: str, body: bytes) -> None:
     async def main() -> None:
         async with HttpWorld() as world:
             (answer,) = await world.send(request(method, f"{path}?account=7", body))
@@ -102,7 +102,7 @@ def test_an_account_where_it_is_not_read_is_refused(method: str, path: str, body
 
 
 @pytest.mark.parametrize("query", ["account=7&account=7", "account=0", "account=", "account=%2B7"])
-def test_the_page_is_served_and_judges_its_own_address(query: str) -> None:
+def test_the_page_is_served_with_any_account_in_its_query(query: str) -> None:
     # tests/system/test_page_input.py: no account acts then, and the page shows why.
     async def main() -> None:
         async with HttpWorld() as world:
@@ -112,7 +112,7 @@ def test_the_page_is_served_and_judges_its_own_address(query: str) -> None:
     uvloop.run(main())
 
 
-def test_a_trailer_names_no_account() -> None:
+def test_an_account_in_a_trailer_is_not_read() -> None:
     async def main() -> None:
         async with HttpWorld() as world:
             head = request(
@@ -163,7 +163,7 @@ def test_a_socket_acts_for_the_one_account_it_names(
 
 
 @given(st.integers(1, MAX_ACCOUNT))
-def test_a_number_reads_as_itself(account: int) -> None:
+def test_the_text_of_a_number_is_read_as_that_number(account: int) -> None:
     assert account_number(str(account), "x") == account
 
 

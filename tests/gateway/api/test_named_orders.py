@@ -135,7 +135,7 @@ def test_an_order_is_amended_by_its_name() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 @pytest.mark.parametrize("name", [None, "", "x" * 37])
-def test_a_name_is_needed_and_has_a_limit(method: str, name: str | None) -> None:
+def test_a_client_order_id_is_required_and_has_a_limit(method: str, name: str | None) -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(limit("buy", "1", "50000", client_order_id="mine-1"))
@@ -149,7 +149,7 @@ def test_a_name_is_needed_and_has_a_limit(method: str, name: str | None) -> None
     run(main())
 
 
-def test_the_look_up_by_name_finds_the_last_order_of_it_with_its_fills() -> None:
+def test_a_look_up_by_name_finds_the_last_order_of_that_name_with_its_fills() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             recorder = OrdersRecorder(world, [(9, "x"), (7, "mine-1"), (3, "mine-1")])

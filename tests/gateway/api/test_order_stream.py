@@ -163,7 +163,7 @@ def test_a_bad_request_is_answered_and_harms_nothing(
     run(main())
 
 
-def test_a_refused_order_has_the_error_rest_would_give() -> None:
+def test_a_refused_order_has_the_error_of_rest() -> None:
     async def main() -> None:
         async with OrderStreamWorld() as world:
             world.request("submit", limit("buy", "1", "50000.001"))
@@ -245,7 +245,7 @@ def test_a_request_before_the_end_of_the_connection_comes_before_the_cancel() ->
     run(main())
 
 
-def test_the_wish_outlives_its_connection_while_another_of_the_account_is_there() -> None:
+def test_cancel_on_disconnect_lasts_while_another_connection_of_the_account_is_open() -> None:
     async def main() -> None:
         async with OrderStreamWorld("account=9&cancel_on_disconnect=true") as world:
             streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
@@ -291,8 +291,8 @@ def test_a_client_that_begins_beyond_the_stream_receives_the_last_number(
         async with OrderStreamWorld(f"from_seq={from_seq}") as world:
             world.settle()
             (end_message,) = await world.connection.messages("caught_up")
-            wanted = {"from_seq": first or from_seq, "to_seq": 0, "complete": complete}
-            assert end_message == {"type": "caught_up", **wanted}
+            expected = {"from_seq": first or from_seq, "to_seq": 0, "complete": complete}
+            assert end_message == {"type": "caught_up", **expected}
 
     run(main())
 

@@ -50,7 +50,7 @@ def test_every_file_the_page_names_is_served_with_its_policy() -> None:
     assert unused == {"index.html"}
 
 
-def test_an_absent_file_of_the_page_is_answered_as_everywhere() -> None:
+def test_an_absent_file_of_the_page_has_the_usual_error() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             for path in (

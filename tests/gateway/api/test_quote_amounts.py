@@ -1,4 +1,4 @@
-"""The money spent and left of an order by quote amount, in every document about an order."""
+"""The amounts spent and left of an order by quote amount, in every document about an order."""
 
 import asyncio
 from collections.abc import Coroutine

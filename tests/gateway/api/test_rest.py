@@ -1,4 +1,4 @@
-"""REST as a client sees it through curl; the API runs on one loop with a real engine."""
+"""REST as a client receives it through curl. The API runs on one loop with a real engine."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -84,7 +84,7 @@ def test_an_order_that_trades_answers_with_its_fills() -> None:
 
 
 @pytest.mark.parametrize("spelling", ["ioc", "fok"])
-def test_the_missions_order_types_are_limit_orders_with_that_time_in_force(spelling: str) -> None:
+def test_ioc_and_fok_are_order_types_of_limit_orders(spelling: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
             body = limit("buy", "1", "50000") | {"order_type": spelling}
@@ -239,7 +239,7 @@ def test_a_batch_gives_each_order_its_own_outcome() -> None:
     run(main())
 
 
-def test_a_full_queue_answers_503_and_when_to_try_again() -> None:
+def test_with_a_full_queue_the_answer_is_503_with_the_time_to_wait() -> None:
     async def main() -> None:
         async with RestWorld(queue_size=1) as world:
             world.matcher_answers = False
@@ -256,7 +256,9 @@ def test_a_full_queue_answers_503_and_when_to_try_again() -> None:
     run(main())
 
 
-def test_no_answer_in_time_is_504_with_the_way_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_answer_in_time_the_status_is_504_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(trading, "ANSWER_S", 0.05)
 
     async def main() -> None:

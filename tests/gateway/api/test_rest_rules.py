@@ -118,7 +118,7 @@ def test_own_orders_meet_by_the_takers_mode(mode: str, status: str) -> None:
     run(main())
 
 
-def test_the_default_is_that_own_orders_do_not_trade() -> None:
+def test_by_default_own_orders_do_not_trade_with_each_other() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(limit("sell", "1", "50000"))
@@ -138,7 +138,7 @@ def test_an_iceberg_shows_a_part() -> None:
     run(main())
 
 
-def test_cancel_after_is_set_and_called_off() -> None:
+def test_cancel_after_is_set_and_removed() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             answer = await world.client.post("/api/v1/cancel-after", json={"timeout_s": 60})
@@ -190,7 +190,7 @@ def test_fills_after_another_own_order_ended_are_in_the_answer() -> None:
     run(main())
 
 
-def test_the_fate_of_an_own_stop_is_not_that_of_the_order_that_elected_it() -> None:
+def test_the_end_of_an_own_stop_is_not_that_of_the_order_that_elected_it() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(order("stop", "buy", quantity="0.5", stop_price="50000"))

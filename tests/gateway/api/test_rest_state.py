@@ -82,7 +82,7 @@ def test_an_auction_is_sent_with_its_indicative_trade() -> None:
     asyncio.run(go())
 
 
-def test_instruments_are_listed_without_a_state_while_the_market_is_not_seen() -> None:
+def test_without_market_data_instruments_are_listed_without_a_state() -> None:
     async def go() -> None:
         async with RestWorld() as world:
             world.market.stale = True

@@ -1,4 +1,4 @@
-"""Keys of tests, with what signs for them, and requests that are signed."""
+"""Keys of tests, the functions that sign with them, and signed requests."""
 
 import hmac
 from base64 import b64encode
@@ -17,11 +17,11 @@ from crossbook.common.signing import signed_text
 
 ALL: Final = Scope.READ | Scope.TRADE | Scope.ADMIN
 Signs = Callable[[bytes], str]
-"""Returns the text of a signature over bytes."""
+"""Function from bytes to the text of their signature."""
 
 
 class Owner(NamedTuple):
-    """A key and what signs for it."""
+    """A key, and the function that signs with it."""
 
     key: Key
     sign: Signs

@@ -1,7 +1,7 @@
-"""Every operation of the OpenAPI document, with everything that is not a key for it.
+"""Every operation of the OpenAPI document, requested with everything that is not a key for it.
 
-Nothing is entered, changed or shown: intruders get the refusal that is theirs, the owner gets
-through to the route.
+No such request enters, changes or reads anything: each gets the refusal that is due, and a request
+of the owner reaches the route.
 """
 
 import asyncio
@@ -68,13 +68,13 @@ def keyed_operations() -> list[tuple[str, str]]:
     found = [
         (method, path) for method, path, _ in operations() if scope_needed(method, path) is not None
     ]
-    # One more for each that an intruder may spell in another way.
+    # One more for each path that has another spelling.
     return [*found, ("HEAD", "/api/v1/orders"), ("GET", "/api/v1/%6frders"), ("GET", "/nowhere"),
             ("GET", "/api/v1/admin/faults"), ("POST", "/api/v1/admin/keys")]  # fmt: skip
 
 
 def walk(owner: Owner | None, *owners: Owner, **headers: str) -> list[tuple[str, int, str]]:
-    """Path, status and code of the answer of each operation; asserts that nothing happened."""
+    """Path, status and code of the answer of each operation. Asserts that nothing happened."""
 
     routes = keyed_operations()
 
@@ -155,17 +155,17 @@ def by_scope(owner: Owner) -> dict[bool, set[str]]:
         (Scope.ADMIN, lambda method, path: False),
     ],
 )
-def test_a_key_gets_where_its_scopes_lead_and_nowhere_else(
+def test_a_key_is_admitted_to_the_routes_of_its_scopes_only(
     scope: Scope, admits: Callable[[str, str], bool]
 ) -> None:
     found = by_scope(hmac_owner("one", scope, 0 if scope == Scope.ADMIN else 7))
     for method, path in keyed_operations():
         is_admin = path.startswith("/api/v1/admin") or path == "/metrics"
-        wanted = scope == Scope.ADMIN if is_admin else admits(method, path)
-        assert f"{method} {path}" in found[wanted], (method, path)
+        is_admitted = scope == Scope.ADMIN if is_admin else admits(method, path)
+        assert f"{method} {path}" in found[is_admitted], (method, path)
 
 
-def test_an_order_is_entered_for_the_account_of_its_key_and_found_by_nobody_else() -> None:
+def test_an_order_belongs_to_the_account_of_its_key_and_no_other_key_finds_it() -> None:
     async def main() -> None:
         async with KeyedRestWorld(ALICE, BOB) as world:
             answer = await world.send("POST", "/api/v1/orders", ALICE)

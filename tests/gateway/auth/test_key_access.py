@@ -1,4 +1,4 @@
-"""Signed requests: what a gateway with `AUTH=on` accepts, and everything that it refuses."""
+"""Signed requests: those that a gateway with `AUTH=on` accepts, and those that it refuses."""
 
 from typing import Any
 
@@ -94,7 +94,7 @@ def test_every_signed_part_is_checked() -> None:
     assert world.send(headers, **as_sent) == 7
 
 
-def test_no_key_or_half_a_signature_is_refused_with_what_is_missing() -> None:
+def test_the_refusal_of_an_incomplete_signature_names_the_missing_part() -> None:
     owner = hmac_owner()
     world = World(owner)
     assert world.refusal({})[:3] == (401, "UNAUTHENTICATED", "CROSSBOOK-KEY")
@@ -123,7 +123,9 @@ def test_no_key_or_half_a_signature_is_refused_with_what_is_missing() -> None:
         (60_001, "60000", "60001 ms behind the gateway's clock, at most 60000 are accepted"),
     ],
 )
-def test_a_request_has_to_be_of_now(behind_ms: int, recv_window: str, text: str | None) -> None:
+def test_a_request_outside_its_window_of_time_is_refused(
+    behind_ms: int, recv_window: str, text: str | None
+) -> None:
     owner = hmac_owner()
     world = World(owner)
     headers = owner.headers(
@@ -175,7 +177,7 @@ def test_a_request_is_accepted_once(owner: Owner) -> None:
     assert world.refusal(headers)[:2] == (400, "STALE_REQUEST")
 
 
-def test_a_copy_in_other_letters_is_a_copy() -> None:
+def test_a_copy_with_a_signature_in_other_letters_is_a_copy() -> None:
     owner = hmac_owner()
     world = World(owner)
     headers = owner.headers("POST", ORDERS, b"{}", at_ns=NOW_NS)
@@ -193,7 +195,7 @@ def test_a_refused_request_does_not_use_up_its_signature() -> None:
     assert world.send(headers) == 7
 
 
-def test_nobody_names_an_account_that_is_not_his() -> None:
+def test_a_key_cannot_name_the_account_of_another() -> None:
     owner = hmac_owner()
     world = World(owner)
     headers = owner.headers("POST", ORDERS, b"{}", at_ns=NOW_NS)
@@ -233,7 +235,7 @@ def test_a_key_expires_by_the_time_of_the_exchange() -> None:
     assert world.refusal(headers)[:2] == (403, "FORBIDDEN")
 
 
-def test_public_data_needs_no_key_and_no_signature_is_looked_at() -> None:
+def test_public_data_needs_no_key_and_no_signature_is_checked() -> None:
     world = World(hmac_owner())
     ticker: dict[str, Any] = {"method": "GET", "target": "/api/v1/ticker/BTC-USDT", "body": b""}
     assert world.send({}, **ticker) == NOBODY
@@ -279,7 +281,7 @@ def test_a_header_given_twice_is_refused() -> None:
         world.access.claim(scope, None)
 
 
-def test_the_account_of_a_key_is_known_before_anything_is_checked() -> None:
+def test_the_account_of_a_key_is_read_before_the_signature_is_checked() -> None:
     access = World(hmac_owner()).access
     assert access.named([(b"crossbook-key", b" alice-1 ")], 9) == 7
     assert access.named([(b"crossbook-key", b"bob")], 9) == NOBODY

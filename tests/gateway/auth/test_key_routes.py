@@ -131,15 +131,35 @@ def test_a_key_is_disabled_rotated_and_deleted() -> None:
     assert world.send("DELETE", "/alice-1").json() == {"key_id": "alice-1"}
     acts = [act for act, by in world.administration.acts if by == "ops"]
     assert acts[1:] == [
-        SetKeyEnabled(0, 0, 0, 0, "alice-1", False),
-        RotateKey(0, 0, 0, 0, "alice-1", SECRET.encode(), 60_000_000_000, 5_000_000),
-        RotateKey(0, 0, 0, 0, "alice-1", SECRET.encode(), 0, -1),
-        DeleteKey(0, 0, 0, 0, "alice-1"),
+        SetKeyEnabled(
+            gateway=0, request_seq=0, account=0, instrument=0, key_id="alice-1", enabled=False
+        ),
+        RotateKey(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=0,
+            key_id="alice-1",
+            material=SECRET.encode(),
+            overlap_ns=60_000_000_000,
+            expires_ns=5_000_000,
+        ),
+        RotateKey(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=0,
+            key_id="alice-1",
+            material=SECRET.encode(),
+            overlap_ns=0,
+            expires_ns=-1,
+        ),
+        DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id="alice-1"),
     ]
     assert world.send("DELETE", "/alice-1").status_code == 404
 
 
-def test_a_public_key_of_its_owner_is_taken_and_no_secret_made() -> None:
+def test_a_public_key_of_its_owner_is_stored_and_no_secret_made() -> None:
     private = Ed25519PrivateKey.generate().public_key()
     raw = private.public_bytes_raw()
     pem = private.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -215,7 +235,7 @@ def test_only_administrators_reach_the_keys() -> None:
     assert not world.administration.acts
 
 
-def test_other_paths_and_the_problems_of_the_matcher_pass() -> None:
+def test_other_paths_and_problems_of_the_matcher_are_passed_on() -> None:
     world = World()
     assert asyncio.run(world.client.get("/api/v1/admin/keyring")).status_code == 299
     world.administration.problem = Problem(503, "ADMINISTRATION_UNAVAILABLE", "away")

@@ -1,4 +1,4 @@
-"""An address acts for so many accounts, and what is remembered of addresses is bounded."""
+"""One address opens a bounded number of accounts, and the memory of addresses is bounded."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from crossbook.gateway.auth import opened_accounts
 from crossbook.gateway.auth.opened_accounts import OpenedAccounts
 
 
-def test_an_address_has_so_many_accounts_and_keeps_them() -> None:
+def test_an_address_opens_a_bounded_number_of_accounts_and_keeps_them() -> None:
     opened = OpenedAccounts(3)
     assert [opened.admits("a", account) for account in (1, 2, 3, 4, 2, 5, 1)] == [
         True, True, True, False, True, False, True,
@@ -19,7 +19,7 @@ def test_an_address_has_so_many_accounts_and_keeps_them() -> None:
 
 
 @pytest.mark.parametrize(("limit", "most"), [("ADDRESSES_MAX", 5), ("PAIRS_MAX", 15)])
-def test_what_is_remembered_is_bounded(
+def test_the_memory_of_addresses_is_bounded(
     limit: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opened_accounts, limit, most)

@@ -30,7 +30,7 @@ def operations() -> list[tuple[str, str, str]]:
     return found
 
 
-def wanted(method: str, path: str, tag: str) -> Scope | None:
+def expected(method: str, path: str, tag: str) -> Scope | None:
     if tag == "market data" or path in OPEN_OPERATIONS:
         return None
     if tag == "operations":
@@ -40,7 +40,7 @@ def wanted(method: str, path: str, tag: str) -> Scope | None:
 
 def test_every_operation_needs_the_scope_of_its_tag() -> None:
     for method, path, tag in operations():
-        assert scope_needed(method, path) == wanted(method, path, tag), (method, path)
+        assert scope_needed(method, path) == expected(method, path, tag), (method, path)
 
 
 def test_market_data_may_need_a_key_but_for_the_time() -> None:
@@ -72,5 +72,7 @@ def test_market_data_may_need_a_key_but_for_the_time() -> None:
         ("PURGE", "/anything", Scope.TRADE),
     ],
 )
-def test_what_no_rule_opens_needs_a_key(method: str, path: str, scope: Scope | None) -> None:
+def test_a_route_that_no_rule_opens_needs_a_key(
+    method: str, path: str, scope: Scope | None
+) -> None:
     assert scope_needed(method, path) == scope

@@ -1,4 +1,4 @@
-"""The memory of signed requests: no copy passes, and it stays bounded."""
+"""The memory of signed requests: no copy is accepted, and the memory stays bounded."""
 
 from crossbook.common.times import SECOND_NS
 from crossbook.gateway.auth.seen_requests import SeenRequests
@@ -16,7 +16,7 @@ def test_a_copy_is_not_new_and_requests_of_other_keys_are() -> None:
     assert seen.is_new("b", digest(1), 5 * SECOND_NS, 0)
 
 
-def test_what_no_copy_can_follow_is_forgotten_for_every_key() -> None:
+def test_a_request_too_old_for_a_copy_is_forgotten_for_every_key() -> None:
     seen = SeenRequests()
     for number in range(100):
         assert seen.is_new(f"key-{number}", digest(number), 5 * SECOND_NS, 0)
@@ -26,7 +26,7 @@ def test_what_no_copy_can_follow_is_forgotten_for_every_key() -> None:
     assert len(seen) == 1
 
 
-def test_a_key_with_too_many_requests_loses_the_oldest_and_none_of_them_passes_again() -> None:
+def test_a_key_with_too_many_requests_loses_the_oldest_and_none_is_accepted_again() -> None:
     seen = SeenRequests(most=10)
     accepted = [
         (digest(number), (1 + number // 5) * SECOND_NS)
@@ -36,12 +36,12 @@ def test_a_key_with_too_many_requests_loses_the_oldest_and_none_of_them_passes_a
     assert len(accepted) == 40
     assert len(seen) <= 10
     assert not any(seen.is_new("a", *each, 0) for each in accepted)
-    # As old as a forgotten one: nobody knows whether it was received.
+    # As old as a forgotten one, so it may have been received before.
     assert not seen.is_new("a", digest(99), 1 * SECOND_NS, 0)
     assert seen.is_new("b", digest(99), 1 * SECOND_NS, 0)
 
 
-def test_a_flood_within_one_second_stays_bounded_and_none_of_it_passes_again() -> None:
+def test_a_flood_within_one_second_stays_bounded_and_none_of_it_is_accepted_again() -> None:
     seen = SeenRequests(most=10)
     accepted = [digest(n) for n in range(50) if seen.is_new("a", digest(n), SECOND_NS, 0)]
     assert len(accepted) == 11

@@ -1,4 +1,4 @@
-"""WebSockets of `AUTH=on`: signed handshakes, sign-in by message, and everybody else."""
+"""WebSockets of `AUTH=on`: signed handshakes, sign-in by message, and refused connections."""
 
 import asyncio
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class KeyedHttpWorld(HttpWorld):
         )
 
     def signed(self, owner: Owner, path: str = PATH) -> dict[str, str]:
-        """The headers of a signed handshake, of a time of its own."""
+        """The headers of a signed handshake, whose timestamp no other one has."""
         self.wall_ns += 1_000
         return owner.headers("GET", path, at_ns=self.wall_ns)
 
@@ -151,7 +151,7 @@ def test_a_message_that_does_not_sign_in_ends_the_connection(
     ["hello", "{}", text({"id": "a", "method": "cancel_all"}),
      text({"id": "a", "method": "sign_in", "params": {"key": "alice-1"}})],
 )  # fmt: skip
-def test_anything_else_as_the_first_message_ends_the_connection(sent: str) -> None:
+def test_any_other_first_message_ends_the_connection(sent: str) -> None:
     async def act(world: KeyedHttpWorld) -> None:
         async with world.connect() as socket:
             await socket.send(sent)
@@ -161,7 +161,7 @@ def test_anything_else_as_the_first_message_ends_the_connection(sent: str) -> No
     play(act, ALICE)
 
 
-def test_whoever_does_not_sign_in_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_does_not_sign_in_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_in, "SIGN_IN_WITHIN_S", 0.05)
 
     async def act(world: KeyedHttpWorld) -> None:
@@ -195,7 +195,7 @@ def test_a_message_that_signed_in_does_not_sign_in_again() -> None:
         (ALICE, {"addresses": ("198.51.100.0/24",)}, 403),
     ],
 )
-def test_a_handshake_with_a_key_that_may_not_is_refused(
+def test_a_handshake_with_a_key_without_the_scope_is_refused(
     owner: Owner, change: dict[str, Any], status: int
 ) -> None:
     async def act(world: KeyedHttpWorld) -> None:
@@ -305,7 +305,9 @@ def test_market_data_may_need_a_key() -> None:
         headers = READER.headers("GET", "/ws/ticker/BTC-USDT", at_ns=NOW_NS)
         raw = tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
         for given, sent in ((raw, ["opened"]), ((), [])):
-            handshake = Handshake("/ws/ticker/BTC-USDT", "", given, "", "192.0.2.1")
+            handshake = Handshake(
+                path="/ws/ticker/BTC-USDT", query="", headers=given, address="", peer="192.0.2.1"
+            )
             channel = cast(Channel, gate.market_stream(handshake, stream))
             connection = Sent()
             channel.opened(cast(Any, connection))

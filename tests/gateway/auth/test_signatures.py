@@ -1,4 +1,4 @@
-"""Signatures: every scheme, every part of the text, and text that is no signature."""
+"""Signatures: every scheme, every part of the signed text, and text that is no signature."""
 
 import hmac
 from base64 import b64encode
@@ -20,7 +20,7 @@ PARTS = ("alice-1", "1764500000000", "5000", "POST", b"/api/v1/orders?a=1", b'{"
 
 
 @OWNERS
-def test_the_owner_of_a_key_has_signed_his_text_and_no_other(owner: Owner) -> None:
+def test_a_signature_of_a_key_is_valid_for_its_text_and_no_other(owner: Owner) -> None:
     text = signed_text(*PARTS)
     signature = owner.sign(text)
     assert is_signed(owner.key, text, signature, 0)
@@ -56,7 +56,7 @@ def test_the_previous_secret_counts_until_the_overlap_ends() -> None:
     assert is_signed(key, b"text", new.sign(b"text"), 100)
 
 
-def test_a_key_that_signs_nothing_or_cannot_be_read_signs_nothing() -> None:
+def test_no_signature_is_valid_for_an_unreadable_key_or_one_that_cannot_sign() -> None:
     owner = hmac_owner()
     curve = replace(owner.key, scheme=KeyScheme.CURVE, material=bytes(32))
     assert not is_signed(curve, b"text", hmac.digest(bytes(32), b"text", "sha256").hex(), 0)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.common.types import InstrumentState
 from crossbook.gateway.binance.assembly import FaceLimits
-from crossbook.gateway.limits.buckets import TokenBuckets
 from tests.gateway.binance.test_orders import run
 from tests.worlds.face_world import FaceWorld
 

@@ -9,12 +9,12 @@ import pytest
 
 from crossbook.common.keys import Key, KeyScheme, Scope
 from crossbook.common.times import SECOND_NS
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.auth.opened_accounts import OpenedAccounts
 from crossbook.gateway.binance.assembly import FaceLimits
 from crossbook.gateway.binance.weights import BAN_S, IGNORED_MAX
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.limits.account_limits import AccountLimits
-from crossbook.gateway.limits.buckets import TokenBuckets
 from tests.gateway.binance.test_orders import LIMIT, run
 from tests.worlds.face_world import API, Bot, FaceWorld
 

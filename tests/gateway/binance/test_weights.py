@@ -3,6 +3,7 @@
 import pytest
 
 from crossbook.common.times import DAY_NS, SECOND_NS
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.binance import order_counts, weights
 from crossbook.gateway.binance.order_counts import OrderCounts
 from crossbook.gateway.binance.problem import Refusal
@@ -13,7 +14,6 @@ from crossbook.gateway.binance.weights import (
     NO_LIMIT,
     AddressWeights,
 )
-from crossbook.gateway.limits.buckets import TokenBuckets
 
 MINUTE = 29_000_000 * MINUTE_NS
 

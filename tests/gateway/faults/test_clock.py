@@ -1,4 +1,4 @@
-"""The time of answers and reports is shifted; that of the desk is not."""
+"""Rules shift the time of answers and reports, and not that of the desk."""
 
 from typing import Any
 

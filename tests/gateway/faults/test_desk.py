@@ -1,4 +1,4 @@
-"""Faults of ZeroMQ order entry: what a session receives, and whether its request was done."""
+"""Faults of ZeroMQ order entry: the replies to a session, and whether its request was done."""
 
 from collections.abc import Callable
 from typing import Any
@@ -45,12 +45,14 @@ ANN, BOB = b"ann", b"bob"
 
 def order(request_seq: int, side: Side = Side.BUY, **more: Any) -> New:
     """A limit order of 0.1 at 50000."""
-    return New(request_seq, "BTC-USDT", side, "0.1", "50000", **more)
+    return New(
+        request_seq=request_seq, symbol="BTC-USDT", side=side, quantity="0.1", price="50000", **more
+    )
 
 
 class FaultyDeskWorld(DeskWorld):
-    """A desk behind rules, with the sessions of account 7 (ann) and 8 (bob). Time passes in
-    `wait`."""
+    """A desk behind rules, with the sessions of account 7 (ann) and 8 (bob). `wait` lets time
+    pass."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +114,13 @@ def test_a_refused_request_is_rejected_and_others_of_its_frame_are_done(
     world.rule(Refuse(code="BUSY", next=1))
     world.request(ANN, order(1, client_order_id="a"), order(2))
     replies = world.sent()[ANN]
-    assert replies[0] == Reject(1, RejectReason.BUSY, "", "refused by fault rule 1", "a")
+    assert replies[0] == Reject(
+        request_seq=1,
+        reason=RejectReason.BUSY,
+        field="",
+        text="refused by fault rule 1",
+        client_order_id="a",
+    )
     assert isinstance(replies[1], Ack)
     assert world.open_orders == 1
     assert world.desk.outbox.rejects[RejectReason.BUSY] == 1
@@ -168,12 +176,12 @@ def test_a_closed_session_has_to_log_on_again(world: FaultyDeskWorld) -> None:
 
 def test_a_logon_can_be_delayed_and_refused(world: FaultyDeskWorld) -> None:
     world.rule(Refuse(code="BUSY", method="log_on", account=9, next=1))
-    for wanted in (Reject, Welcome):
+    for expected in (Reject, Welcome):
         world.faulty.receive_frame(b"carl", bytes(8) + encode(Logon(1, 9)))
-        assert isinstance(world.sent()[b"carl"][0], wanted)
+        assert isinstance(world.sent()[b"carl"][0], expected)
 
 
-def test_an_unknown_outcome_was_done(world: FaultyDeskWorld) -> None:
+def test_a_command_with_an_unknown_outcome_was_done(world: FaultyDeskWorld) -> None:
     world.rule(AnswerUnknown(next=1))
     world.request(ANN, order(1, client_order_id="a"))
     reply = world.sent()[ANN][0]
@@ -232,7 +240,7 @@ def test_a_request_before_its_rule_keeps_its_answer(world: FaultyDeskWorld) -> N
 
 
 def fill(world: FaultyDeskWorld) -> list[Reply]:
-    """Ann's replies to an order that bob's fills at once."""
+    """The replies to ann for an order that an order of bob's fills at once."""
     world.request(BOB, order(1, Side.SELL))
     world.sent()
     world.request(ANN, order(2))
@@ -282,13 +290,28 @@ def test_a_session_ends_in_place_of_its_execution(world: FaultyDeskWorld) -> Non
     assert isinstance(world.sent()[ANN][0], Reject)
 
 
-def test_a_message_sent_again_on_request_comes_whole(world: FaultyDeskWorld) -> None:
+def test_a_message_sent_again_on_request_is_whole(world: FaultyDeskWorld) -> None:
     world.rule(ExecutionsSilent())
     fill(world)
     seq = world.desk.seq
     world.request(ANN, CatchUp(3, 1))
     old, new = (
-        Execution(0, each, "BTC-USDT", 1, "", 2, 1, 1, 5, 1, 1, 0, 5) for each in (seq, seq + 1)
+        Execution(
+            request_seq=0,
+            seq=each,
+            symbol="BTC-USDT",
+            order_id=1,
+            client_order_id="",
+            kind=2,
+            status=1,
+            side=1,
+            price_ticks=5,
+            quantity_lots=1,
+            filled_lots=1,
+            remaining_lots=0,
+            time_ns=5,
+        )
+        for each in (seq, seq + 1)
     )
     world.desk.outbox.extend(ANN, [old, new])
     world.desk.outbox.extend(BOB, [old])
@@ -319,6 +342,6 @@ def test_the_probe_of_an_address_passes(world: FaultyDeskWorld) -> None:
     assert world.sent() == {ANN: [], BOB: []}
 
 
-def test_the_rest_is_that_of_the_desk(world: FaultyDeskWorld) -> None:
+def test_every_other_method_is_that_of_the_desk(world: FaultyDeskWorld) -> None:
     assert world.faulty.sessions is world.desk.sessions
     assert world.faulty.is_accepting

@@ -1,5 +1,5 @@
-"""The fate of a message: delays add up, the first rule that ends it decides, later ones do not
-count."""
+"""The fate of a message: delays add up, the first rule that ends the message decides, and later
+rules do not count."""
 
 import pytest
 
@@ -30,7 +30,7 @@ from crossbook.gateway.faults.fate import (
 )
 from crossbook.gateway.faults.refusal import Refused
 
-REQUEST = RequestFacts("zeromq", 7, "", "submit", "BTC-USDT")
+REQUEST = RequestFacts(interface="zeromq", account=7, path="", method="submit", symbol="BTC-USDT")
 EXECUTION = ExecutionFacts("zeromq", 7, "BTC-USDT")
 BUSY = Refuse(code="BUSY")
 

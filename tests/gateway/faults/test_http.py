@@ -1,4 +1,4 @@
-"""Faults of REST: what a client receives, and whether the request was done."""
+"""Faults of REST: the answer to a client, and whether its request was done."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -148,7 +148,7 @@ def test_the_account_of_the_setting_acts_where_a_request_names_none() -> None:
     run(main())
 
 
-def test_a_malformed_request_gets_its_own_refusal_and_not_the_faults() -> None:
+def test_a_malformed_request_has_its_own_refusal_and_not_that_of_the_fault() -> None:
     async def main() -> None:
         async with FaultWorld(Refuse(status=429)) as world:
             for headers, path, body in (
@@ -215,7 +215,7 @@ def test_delays_add_up_and_come_before_a_refusal() -> None:
     run(main())
 
 
-def test_an_unknown_outcome_was_done_and_can_be_repeated_safely() -> None:
+def test_a_command_with_an_unknown_outcome_was_done_and_can_be_repeated() -> None:
     async def main() -> None:
         async with FaultWorld(AnswerUnknown(next=1)) as world:
             answer = await world.enter(ORDER)
@@ -230,7 +230,7 @@ def test_an_unknown_outcome_was_done_and_can_be_repeated_safely() -> None:
     run(main())
 
 
-def test_only_commands_that_were_done_get_an_unknown_outcome() -> None:
+def test_only_commands_that_were_done_have_an_unknown_outcome() -> None:
     async def main() -> None:
         async with FaultWorld(AnswerUnknown()) as world:
             refused = await world.enter(limit("buy", "1", "50000.001"))

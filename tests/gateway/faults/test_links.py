@@ -1,4 +1,5 @@
-"""Rules for several processes: each gets those that it applies, and a silent one is named."""
+"""Rules for several processes: each process receives those that it applies, and a silent one is
+named."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -176,7 +177,7 @@ def test_a_process_whose_rules_may_remain_is_named(
     run(main)
 
 
-def test_a_rule_that_one_process_does_not_take_is_in_force_nowhere(
+def test_a_rule_that_one_process_refuses_is_in_force_nowhere(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
@@ -210,7 +211,7 @@ def test_a_full_table_of_another_process_refuses_the_rule_everywhere(world: Worl
     run(main)
 
 
-def test_requests_at_the_same_time_get_their_own_answers(world: World) -> None:
+def test_requests_at_the_same_time_receive_their_own_answers(world: World) -> None:
     async def main() -> None:
         world.start("publisher", "publisher-1")
         added = await asyncio.gather(*(world.links.add(AtPublishers()) for _ in range(20)))
@@ -229,7 +230,7 @@ def _fail() -> Any:
 
 
 def without_instrument(server: FaultServer) -> None:
-    """Let a process not have the instrument of any rule."""
+    """Let a process refuse every rule for an instrument that it does not have."""
 
     def settle() -> None:
         if len(server.table):
@@ -254,7 +255,7 @@ def test_an_instrument_is_needed_in_one_shard_alone(world: World) -> None:
     run(main)
 
 
-def test_rules_in_force_are_counted_once_and_those_of_an_ended_process_no_more(
+def test_rules_in_force_are_counted_once_and_those_of_an_ended_process_not_at_all(
     world: World,
 ) -> None:
     async def main() -> None:

@@ -45,7 +45,7 @@ class FakeLoop:
         return self
 
     def cancel(self) -> None:
-        """No timer is needed once a client has left."""
+        """Do nothing: no timer is needed once a client has left."""
         self._timers.clear()
 
     def pass_s(self, seconds: float) -> None:
@@ -180,7 +180,7 @@ def test_a_checksum_is_wrong_once() -> None:
         world.check(client, book)
 
 
-def test_a_still_stream_sends_heartbeats_of_its_last_message() -> None:
+def test_a_stalled_stream_sends_heartbeats_of_its_last_message() -> None:
     world = FaultyStreams()
     client = world.opened()
     last = world.updates(client, 3)[-1]["seq"]

@@ -52,11 +52,11 @@ class Client:
         self.arrived.set()
 
     def close(self, code: int, reason: str) -> None:
-        """Nothing closes it here."""
+        """Do nothing: no test closes the connection."""
         raise AssertionError(reason)
 
     def abort(self) -> None:
-        """Remember it."""
+        """Record the call."""
         self.is_dropped = True
         self.arrived.set()
 
@@ -66,7 +66,7 @@ class Client:
         return [message["type"] for message in self.messages[1:]]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Return once the condition holds, which a message can only bring about."""
+        """Return once the condition holds. Only a message changes it."""
         while not condition():
             self.arrived.clear()
             await asyncio.wait_for(self.arrived.wait(), SECONDS)
@@ -179,7 +179,7 @@ def test_a_dropped_connection_leaves_the_request_undone() -> None:
     run(main())
 
 
-def test_an_unknown_outcome_was_done() -> None:
+def test_a_command_with_an_unknown_outcome_was_done() -> None:
     async def main() -> None:
         async with StreamFaultWorld(AnswerUnknown(next=1)) as world:
             world.request()

@@ -1,4 +1,4 @@
-"""The exchange's time over HTTP, shifted."""
+"""Rules shift the time that the exchange returns over HTTP."""
 
 from typing import Any, cast
 

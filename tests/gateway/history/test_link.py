@@ -1,4 +1,4 @@
-"""Questions to the recorder: bounded in number, and each one ends."""
+"""Questions to the recorder are bounded in number, and each one ends."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def test_a_question_is_given_up_when_its_time_is_over_and_not_before() -> None:
     assert (answers, link.waiting, link.given_up) == ([None], 0, 1)
 
 
-def test_an_answer_to_no_question_is_dropped() -> None:
+def test_an_answer_without_a_question_is_dropped() -> None:
     link = HistoryLink()
     answers: list[HistoryAnswer | None] = []
     link.add(question, answers.append)

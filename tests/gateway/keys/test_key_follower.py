@@ -1,4 +1,4 @@
-"""The table of a gateway equals the matcher's keys: over pages, events, losses and restarts."""
+"""The keys of a gateway equal those of the matcher, over pages, events, losses and restarts."""
 
 from random import Random
 
@@ -18,7 +18,14 @@ from tests.properties.key_acts import key_acts
 from tests.worlds.link_world import ANN, LinkWorld, NetworkFaults, answers, order, reasons
 
 A, B, C = (
-    Key(name, KeyScheme.HMAC_SHA256, name.encode() * 64, Scope.READ, 7) for name in ("a", "b", "c")
+    Key(
+        key_id=name,
+        scheme=KeyScheme.HMAC_SHA256,
+        material=name.encode() * 64,
+        scopes=Scope.READ,
+        account=7,
+    )
+    for name in ("a", "b", "c")
 )
 
 
@@ -34,7 +41,9 @@ def begun() -> tuple[KeyFollower, KeysRequest]:
 
 
 def page(request: KeysRequest, seq: int, *keys: Key, more: bool = False) -> KeyPage:
-    return KeyPage(request.request_id, 1, seq, list(keys), more)
+    return KeyPage(
+        request_id=request.request_id, incarnation=1, changed_seq=seq, keys=list(keys), more=more
+    )
 
 
 def test_all_pages_of_one_state_are_loaded_at_once() -> None:
@@ -112,9 +121,19 @@ def test_a_request_is_repeated_after_a_while_or_at_once_where_it_was_not_sent() 
 
 
 def administer(world: LinkWorld, *acts: CreateKey | SetKeyEnabled | DeleteKey) -> None:
-    """The matcher applies acts; the events leave on their wire."""
+    """Let the matcher apply acts; the events leave on their wire."""
     assert world.matcher is not None
-    commands = [Administer(0, 0, act.account, 0, "local", act) for act in acts]
+    commands = [
+        Administer(
+            gateway=0,
+            request_seq=0,
+            account=act.account,
+            instrument=0,
+            requested_by="local",
+            act=act,
+        )
+        for act in acts
+    ]
     world.events.put(world.matcher.apply([encode(commands)], world.now_ns))
 
 
@@ -126,7 +145,7 @@ def keys_of(world: LinkWorld) -> list[Key]:
 
 def test_a_gateway_accepts_commands_once_it_has_the_keys() -> None:
     world = LinkWorld(with_keys=True)
-    administer(world, CreateKey(0, 0, 7, 0, A))
+    administer(world, CreateKey(gateway=0, request_seq=0, account=7, instrument=0, key=A))
     assert not world.keys.is_loaded
     world.step(5)
     assert [key.key_id for key in world.keys.all()] == ["a"]
@@ -151,36 +170,43 @@ def test_a_gateway_without_the_keys_is_busy() -> None:
     assert world.desk.is_accepting
 
 
-def test_a_gap_and_lost_events_are_made_good() -> None:
+def test_a_gap_and_lost_events_are_repaired() -> None:
     world = LinkWorld(with_keys=True)
     world.step(5)
-    administer(world, CreateKey(0, 0, 7, 0, A))
+    administer(world, CreateKey(gateway=0, request_seq=0, account=7, instrument=0, key=A))
     world.events.messages.clear()
-    administer(world, CreateKey(0, 0, 7, 0, B))
+    administer(world, CreateKey(gateway=0, request_seq=0, account=7, instrument=0, key=B))
     world.step(30)
     assert world.keys.all() == keys_of(world)
     assert len(world.keys) == 2
     assert world.matcher is not None
-    administer(world, DeleteKey(0, 0, 0, 0, "a"))
+    administer(world, DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id="a"))
     world.events.messages.clear()
     world.matcher.first_held = world.matcher.engine.seq + 1
     world.matcher.batches.clear()
-    administer(world, SetKeyEnabled(0, 0, 0, 0, "b", False))
+    administer(
+        world,
+        SetKeyEnabled(gateway=0, request_seq=0, account=0, instrument=0, key_id="b", enabled=False),
+    )
     world.step(60)
     assert "events_lost" in world.notices
     (found,) = world.keys.all()
     assert (found.key_id, found.enabled) == ("b", False)
 
 
-def test_a_matcher_without_the_keys_of_the_one_before_takes_them_away() -> None:
+def test_keys_of_an_earlier_matcher_are_removed_when_its_successor_lacks_them() -> None:
     world = LinkWorld(with_keys=True)
     world.step(5)
-    administer(world, CreateKey(0, 0, 7, 0, A), CreateKey(0, 0, 7, 0, B))
+    administer(
+        world,
+        CreateKey(gateway=0, request_seq=0, account=7, instrument=0, key=A),
+        CreateKey(gateway=0, request_seq=0, account=7, instrument=0, key=B),
+    )
     world.step(5)
     assert len(world.keys) == 2
     dead = world.kill_matcher()
     world.matcher = type(dead)(incarnation=2)
-    administer(world, CreateKey(0, 0, 7, 0, C))
+    administer(world, CreateKey(gateway=0, request_seq=0, account=7, instrument=0, key=C))
     world.step(30)
     assert world.keys.all() == keys_of(world)
     assert [key.key_id for key in world.keys.all()] == ["c"]
@@ -190,7 +216,7 @@ def test_a_matcher_without_the_keys_of_the_one_before_takes_them_away() -> None:
 def test_any_two_gateways_agree_with_the_matcher_after_random_acts_and_faults(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The two are one gateway that is started again, and one that ran all the time."""
+    """The two gateways are one that is started again, and one that runs all the time."""
     monkeypatch.setattr(engine_keys, "PAGE_KEYS", 3)
     random = Random(seed)
     faults = NetworkFaults(lose=0.15, double=0.15, delay=0.4)

@@ -5,8 +5,12 @@ from msgspec.structs import replace
 from crossbook.common.keys import Key, KeyScheme, Scope
 from crossbook.gateway.keys.key_table import KeyTable
 
-HMAC = Key("alice", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 7)
-CURVE = Key("desk", KeyScheme.CURVE, b"1" * 32, Scope.TRADE, 8)
+HMAC = Key(
+    key_id="alice", scheme=KeyScheme.HMAC_SHA256, material=b"s" * 64, scopes=Scope.READ, account=7
+)
+CURVE = Key(
+    key_id="desk", scheme=KeyScheme.CURVE, material=b"1" * 32, scopes=Scope.TRADE, account=8
+)
 
 
 def test_a_key_is_found_by_its_id_and_its_public_key() -> None:

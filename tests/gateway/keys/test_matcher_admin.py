@@ -17,7 +17,7 @@ from crossbook.gateway.keys import matcher_admin
 from crossbook.gateway.keys.matcher_admin import MatcherAdmin
 from crossbook.gateway.problem import Problem
 
-ACT = DeleteKey(0, 0, 0, 0, "alice-1")
+ACT = DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id="alice-1")
 DONE = KeyDeleted(9, 0, 0, "alice-1")
 
 
@@ -69,7 +69,15 @@ def test_an_act_is_answered_and_names_the_key_that_requested_it() -> None:
 
 
 def test_a_refusal_of_the_matcher_is_a_problem_with_its_field() -> None:
-    refusal = CommandRejected(9, 0, 0, 0, 0, RejectReason.MALFORMED, "key_id")
+    refusal = CommandRejected(
+        seq=9,
+        gateway=0,
+        request_seq=0,
+        account=0,
+        instrument=0,
+        reason=RejectReason.MALFORMED,
+        field="key_id",
+    )
     with pytest.raises(Problem) as caught:
         act(Socket(done(refusal)))
     assert (caught.value.status, caught.value.detail.field) == (400, "key_id")

@@ -1,4 +1,4 @@
-"""The limits of accounts at the desk: what passes, what is refused, and with which wait."""
+"""The limits of accounts at the desk: the accepted requests, the refused ones, and their wait."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Limits of HTTP requests: 429 with the wait, headers with what is left."""
+"""Limits of HTTP requests: 429 with the time to wait, and headers with the rest of the limit."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
+from crossbook.common.token_buckets import TokenBuckets
 from crossbook.gateway.limits.account_limits import AccountLimits
-from crossbook.gateway.limits.buckets import TokenBuckets
 from crossbook.gateway.limits.http import AddressLimits, network_of
 from tests.worlds.rest_world import RestWorld, limit
 
@@ -56,7 +56,7 @@ def test_each_order_of_a_batch_takes_a_token() -> None:
     run(test())
 
 
-def test_orders_can_be_canceled_when_no_more_may_be_entered() -> None:
+def test_orders_can_be_canceled_when_no_token_for_an_order_is_left() -> None:
     async def test() -> None:
         async with world(orders=1) as exchange:
             while (await enter(exchange)).status_code == 201:

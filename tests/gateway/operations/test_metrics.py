@@ -15,7 +15,7 @@ def answered(seq: int) -> Metrics:
     return Metrics(request_id=1, seq=seq, text="")
 
 
-def test_without_parts_there_are_only_the_processes() -> None:
+def test_without_parts_the_exposition_has_only_the_processes() -> None:
     assert samples(GatewayMetrics(1, 2)) == {"up gateway": 1}
 
 
@@ -99,9 +99,8 @@ def test_every_sample_of_market_data_and_of_the_web_has_its_own_value() -> None:
     exposition = GatewayMetrics(1, 2)
     exposition.answers = {"matcher": answered(40)}
     counters = parts(messages=21, gaps=22, resends=23, snapshots=24, mismatches=25, lost=26)
-    exposition.feed = parts(
-        seq_of=lambda shard: 27 + shard, stale=True, group=parts(counters=counters)
-    )
+    group = parts(counters=counters)
+    exposition.feed = parts(seq_of=lambda shard: 27 + shard, stale=True, group=group)
     streams = [
         ("orderbook", Sized(3, behind=range(1), resyncs=4)),
         ("orderbook", Sized(5, behind=range(2), resyncs=6)),
@@ -111,9 +110,8 @@ def test_every_sample_of_market_data_and_of_the_web_has_its_own_value() -> None:
     exposition.histories = [parts(waiting=31, given_up=32), parts(waiting=1, given_up=2)]
     closed = {POLICY_VIOLATION: 33, 1000: 34}
     hub = Sized(35, closed={ABNORMAL: 0, TRY_AGAIN_LATER: 0} | closed,
-                limits=parts(connections_max=36), crowd=parts(
-                    cut_off=lambda: {"unread": 81}, unread=parts(total=82),
-                    turns=parts(waiting=84)))  # fmt: skip
+                limits=parts(connections_max=36), crowd=parts(turns=parts(waiting=84),
+                    cut_off=lambda: {"unread": 81}, unread=parts(total=82)))  # fmt: skip
     exposition.hub = hub  # type: ignore[assignment]
     exposition.server = parts(http_connections=range(37))
     exposition.http = parts(statuses={"200": 38, "404": 39}, times=once(40_000_000_000))

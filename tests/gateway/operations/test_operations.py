@@ -67,7 +67,7 @@ def test_operations_serve_three_paths_and_the_checks_of_every_gateway(
 
 
 class OwnMetrics:
-    """The exposition of the gateway, which keeps the answers of the others."""
+    """The exposition of the gateway. It keeps the answers of the other processes."""
 
     answers: ProcessAnswers | None = None
 
@@ -120,16 +120,30 @@ def test_the_expositions_of_all_processes_are_one_document(
 
 def test_without_an_api_a_gateway_is_ready_when_its_market_data_is_live() -> None:
     world = Answering(matcher="", matcher_1="", publisher=None, recorder="")
-    ready = Readiness("ready", True, True, True, [], 70, "manual")
+    ready = Readiness(
+        status="ready",
+        matcher=True,
+        market_data=True,
+        recorder=True,
+        missing=[],
+        seq=70,
+        clock="manual",
+    )
     assert asyncio.run(world.operations.readiness()) == ready
     world.stale = True
     stale = [MissingPart("market_data", "market data is stale")]
     assert asyncio.run(world.operations.readiness()) == Readiness(
-        "not_ready", True, False, True, stale, 70, "manual"
+        status="not_ready",
+        matcher=True,
+        market_data=False,
+        recorder=True,
+        missing=stale,
+        seq=70,
+        clock="manual",
     )
 
 
-def test_a_gateway_without_an_api_names_what_does_not_answer_and_is_degraded() -> None:
+def test_a_gateway_without_an_api_names_silent_processes_and_is_degraded() -> None:
     refused = "crossbook_matcher_clock_refused 1.0\n"
     world = Answering(matcher=None, matcher_1=refused, matcher_2=None, recorder=None)
     world.operations.faults_in_force = lambda: FaultsInForce(3, 9)
@@ -140,6 +154,14 @@ def test_a_gateway_without_an_api_names_what_does_not_answer_and_is_degraded() -
         MissingPart("clock", "the clock of its machine is refused by matcher-1"),
     ]
     assert asyncio.run(world.operations.readiness()) == Readiness(
-        "degraded", False, True, False, missing, 70, "manual", FaultsInForce(3, 9), "accounts"
+        status="degraded",
+        matcher=False,
+        market_data=True,
+        recorder=False,
+        missing=missing,
+        seq=70,
+        clock="manual",
+        faults=FaultsInForce(3, 9),
+        keys="accounts",
     )
     assert asyncio.run(world.operations.clock_fault()) == missing[2].reason

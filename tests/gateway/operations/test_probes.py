@@ -140,7 +140,7 @@ def test_many_callers_at_once_cause_one_request(context: "zmq.Context[zmq.Socket
         asyncio.run(crowd())
 
 
-def test_a_caller_that_stops_waiting_does_not_cancel_the_request_of_the_others(
+def test_a_caller_that_stops_waiting_does_not_cancel_the_request_of_other_callers(
     context: "zmq.Context[zmq.Socket[bytes]]",
 ) -> None:
     with FakeProcess(valid) as process:

@@ -52,7 +52,8 @@ def test_a_record_without_a_command_is_not_behind_the_first_numbers_of_its_shard
 
 
 def test_a_recorder_that_stands_still_while_it_is_behind_is_not_available() -> None:
-    """However few commands it is behind: it may never receive the next one."""
+    """The number of missing commands does not matter, because the recorder may never receive the
+    next one."""
 
     def at(seq: int) -> TradeRecords:
         return TradeRecords(request_id=1, seq=seq, trades=[], more=False)
@@ -70,7 +71,7 @@ def test_a_recorder_that_stands_still_while_it_is_behind_is_not_available() -> N
     assert progress.fault(0, None, 9, 9 * STANDS_NS) == "the recorder does not answer"
 
 
-def test_a_recorder_whose_database_fails_is_named_with_the_reason() -> None:
+def test_a_recorder_with_a_failing_database_is_named_with_the_reason() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             assert (await world.client.get("/ready")).json() == {

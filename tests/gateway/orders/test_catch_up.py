@@ -103,7 +103,7 @@ def test_catch_ups_are_limited_by_session_and_in_number() -> None:
     assert EVE not in world.desk.collect_replies()
     world.step(5)
     assert caught_up(world, EVE)[1].complete
-    assert len(world.desk.catch_ups) > CATCH_UPS_MAX // 3, "nobody else comes before"
+    assert len(world.desk.catch_ups) > CATCH_UPS_MAX // 3, "no other catch-up comes before"
     while len(world.desk.catch_ups):
         world.step(SECOND_STEPS)
 

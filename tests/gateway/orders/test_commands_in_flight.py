@@ -74,7 +74,7 @@ def test_commands_up_to_a_number_are_given_up() -> None:
     assert (table.number, table.room(), table.all()) == (3, 2, [cancel(3)])
 
 
-def test_an_answer_to_a_number_not_given_yet_means_another_gateway() -> None:
+def test_an_answer_to_a_number_not_used_yet_means_another_gateway() -> None:
     table = opened(number=10)
     assert table.answered(10) is None
     assert not table.is_taken_over

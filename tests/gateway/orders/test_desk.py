@@ -40,11 +40,18 @@ SYMBOL = "BTC-USDT"
 
 
 def sell(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000, coid: str = "") -> New:
-    return New(seq, SYMBOL, Side.SELL, quantity, price, client_order_id=coid)
+    return New(
+        request_seq=seq,
+        symbol=SYMBOL,
+        side=Side.SELL,
+        quantity=quantity,
+        price=price,
+        client_order_id=coid,
+    )
 
 
 def buy(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000) -> New:
-    return New(seq, SYMBOL, Side.BUY, quantity, price)
+    return New(request_seq=seq, symbol=SYMBOL, side=Side.BUY, quantity=quantity, price=price)
 
 
 def buying(**terms: Any) -> New:
@@ -68,7 +75,7 @@ def test_order_is_acknowledged_with_the_request_sequence() -> None:
     ]
 
 
-def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
+def test_a_fill_is_reported_to_maker_and_taker_each_from_its_side() -> None:
     world = DeskWorld()
     ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 8)
     world.replies_to(ANN, ann, sell(2, 1000, coid="m"))
@@ -269,7 +276,7 @@ def test_untranslatable_request_is_refused_before_the_matcher(
 def test_an_amount_of_zero_in_text_is_not_one_that_is_left_out(
     field: str, reason: RejectReason, text: str
 ) -> None:
-    """The number zero is a field that is not given; text that reads zero is a wrong value."""
+    """The number zero means a field that is not given; the text of zero is a wrong value."""
     world = DeskWorld()
     token = world.log_on(b"a", 1)
     order = replace(

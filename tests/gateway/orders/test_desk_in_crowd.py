@@ -84,7 +84,7 @@ def test_waiting_requests_go_on_after_the_matcher_was_in_doubt() -> None:
     assert refused == []
 
 
-def test_a_crowd_that_the_matcher_did_not_accept_holds_up_nobody_when_it_is_back() -> None:
+def test_after_an_absence_of_the_matcher_every_request_of_a_crowd_is_answered() -> None:
     world, token = ready()
     # Before the matcher is gone there are enough in flight that accounts take turns.
     world.send(ANN, token, *(order(number) for number in range(2, 402)))

@@ -60,7 +60,7 @@ def test_the_longest_idle_account_makes_room_for_another(monkeypatch: pytest.Mon
     run(main())
 
 
-def test_a_record_for_nobody_need_not_have_reached_anything() -> None:
+def test_an_account_without_orders_requires_no_number_of_the_record() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(limit("buy", "1", "50000"), 1)

@@ -58,7 +58,7 @@ def test_commands_are_accepted_with_the_first_answer_of_the_matcher() -> None:
     assert world.desk.is_accepting
 
 
-def test_the_time_of_the_matcher_is_known_with_its_state() -> None:
+def test_the_time_of_the_matcher_is_set_with_its_state() -> None:
     world = LinkWorld()
     requests: list[bytes] = []
 

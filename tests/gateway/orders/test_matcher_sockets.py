@@ -1,4 +1,4 @@
-"""The sockets to one matcher: what is sent and received, timed, and logged."""
+"""The sockets to one matcher: messages that are sent, received, timed and logged."""
 
 from collections.abc import Callable
 from typing import Any
@@ -88,7 +88,7 @@ class World:
         monkeypatch.setattr(matcher_sockets, "logger", lambda: made)
 
     def receive(self, socket: FakeSocket, *frames: bytes) -> None:
-        """Let frames arrive on a socket, and drain the socket."""
+        """Deliver frames to a socket, and drain it."""
         socket.waiting.extend([frame] for frame in frames)
         receivers: dict[Any, Callable[[], None]] = dict(self.sockets.receivers)
         receivers[socket]()

@@ -1,4 +1,4 @@
-"""The outbox: replies by address, each drained once, and rejects counted."""
+"""The outbox: replies by address, each returned once, and the count of rejects."""
 
 from crossbook.common.messages.entry import Pong, Reject, Reply
 from crossbook.common.types import RejectReason
@@ -23,14 +23,14 @@ def test_replies_are_drained_once_by_address_and_in_order() -> None:
     assert outbox.drain() == {}
 
 
-def test_an_address_without_replies_gets_an_empty_message() -> None:
+def test_the_message_to_an_address_without_replies_is_empty() -> None:
     outbox = Outbox()
     outbox.extend(ANN, ())
     assert outbox
     assert outbox.drain() == {ANN: []}
 
 
-def test_a_reject_is_counted_also_when_it_goes_nowhere() -> None:
+def test_a_reject_without_an_address_is_counted_too() -> None:
     outbox = Outbox()
     reject = Reject(request_seq=1, reason=RejectReason.BUSY, field="", text="full")
     outbox.refuse(ANN, reject)

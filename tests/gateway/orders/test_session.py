@@ -1,5 +1,5 @@
-"""Sessions: which of them are connections, and the cancels after the end of an account's last
-connection."""
+"""Sessions: those that are connections, and the cancel after the last connection of an account has
+ended."""
 
 from itertools import permutations
 

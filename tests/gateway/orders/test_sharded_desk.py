@@ -44,7 +44,14 @@ SYMBOLS = {ASSIGNMENT[each.id]: each.symbol for each in reversed(INSTRUMENTS)}
 
 
 def order(seq: int, shard: int, side: int = Side.SELL, name: str = "") -> New:
-    return New(seq, SYMBOLS[shard], side, "2", "5000", client_order_id=name)
+    return New(
+        request_seq=seq,
+        symbol=SYMBOLS[shard],
+        side=side,
+        quantity="2",
+        price="5000",
+        client_order_id=name,
+    )
 
 
 def the_ack(replies: list[Reply]) -> Ack:
@@ -287,7 +294,7 @@ def test_a_command_that_reached_one_matcher_only_is_rejected_with_its_effects() 
     assert len(rest.orders) == 1
 
 
-def test_a_deserted_account_is_canceled_on_every_shard_once_it_is_back() -> None:
+def test_orders_of_a_deserted_account_are_canceled_on_a_shard_once_it_is_back() -> None:
     world = ShardedWorld()
     world.step(5)
     token = world.log_on(ANN, 7, leaves=True)
@@ -313,7 +320,7 @@ def test_cancel_after_runs_on_every_shard() -> None:
         assert deadline[0] >= ack.time_ns + 2_000_000_000
 
 
-def test_a_matcher_of_another_shard_is_not_traded_with() -> None:
+def test_commands_are_not_sent_to_a_matcher_of_another_shard() -> None:
     world = ShardedWorld()
     world.shards[1].matcher = EngineMatcher(9, 0)
     world.step(200)

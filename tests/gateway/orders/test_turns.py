@@ -16,7 +16,7 @@ from crossbook.gateway.orders.turns import (
 
 
 class World:
-    """Turns before a matcher that answers on request."""
+    """Turns in front of a matcher that answers when the test requests it."""
 
     def __init__(self, limit: int = 65_536) -> None:
         self.in_flight = CommandsInFlight(limit)
@@ -29,12 +29,19 @@ class World:
         self.turns.add(self.sessions[account], requests(count))
 
     def take(self) -> list[tuple[int, int]]:
-        """Take one round; the accounts and numbers of requests in order."""
+        """Take one round; return the accounts and numbers of its requests in order."""
         taken = []
         for session, found in self.turns.take():
             for request in found:
                 number = self.in_flight.number + 1
-                command = CancelOrder(1, number, session.account, 1, 0, "")
+                command = CancelOrder(
+                    gateway=1,
+                    request_seq=number,
+                    account=session.account,
+                    instrument=1,
+                    order_id=0,
+                    client_order_id="",
+                )
                 self.in_flight.add(session, request.request_seq, command)
             taken.append((session.account, len(found)))
         return taken
@@ -124,7 +131,7 @@ def test_one_account_leaves_as_much_room_as_it_fills() -> None:
     assert world.turns.room(3) == 125
 
 
-def test_room_in_the_calm_is_all_there_is() -> None:
+def test_without_a_crowd_an_account_may_use_all_room() -> None:
     world = World(limit=4)
     assert world.turns.room(1) == 4
     world.add(1, 4)
@@ -143,7 +150,7 @@ def test_withdrawn_requests_are_returned_and_gone() -> None:
     assert len(world.turns) == 0
 
 
-def test_idle_accounts_no_longer_count() -> None:
+def test_idle_accounts_do_not_count() -> None:
     world = World()
     for account in range(2, 100):
         world.add(account, 1)

@@ -14,7 +14,7 @@ def test_a_stream_answers_messages_with_an_error_and_closes_a_client_that_goes_o
     assert client.ended == (1008, "this stream accepts no messages")
 
 
-def test_nothing_that_may_follow_piles_up_in_a_pace() -> None:
+def test_unused_time_does_not_accumulate_in_a_pace() -> None:
     pace = StreamPace(least_ns=0, most_ns=1 << 62, factor=5, slack_ns=5_000)
     for at in range(0, 1_000_000, 1_000):
         pace.sent(at, 900)

@@ -19,7 +19,7 @@ def kinds(connection: FakeConnection) -> list[str]:
     return [message["type"] for message in connection.pop_messages()]
 
 
-def test_a_client_gets_snapshot_best_prices_and_state_at_once_in_one_write() -> None:
+def test_a_client_receives_snapshot_best_prices_and_state_at_once_in_one_write() -> None:
     world = StreamWorld()
     client = world.connect()
     assert len(client.writes) == 1
@@ -114,7 +114,7 @@ def test_joiners_share_a_snapshot_and_are_brought_up_to_date_in_the_same_write()
     assert book.rows() == world.source_rows()
 
 
-def test_a_full_client_gets_nothing_and_then_one_update_from_its_own_position() -> None:
+def test_a_full_client_receives_nothing_and_then_one_update_from_its_own_position() -> None:
     world = StreamWorld()
     client, book, other = world.connect(), JsonBook(), world.connect()
     world.check(client, book)
@@ -135,7 +135,7 @@ def test_a_full_client_gets_nothing_and_then_one_update_from_its_own_position() 
     assert book.rows() == world.source_rows()
 
 
-def test_a_client_whose_position_is_dropped_is_resynced() -> None:
+def test_a_client_at_a_dropped_position_is_resynced() -> None:
     world = StreamWorld()
     client, book, _ = world.connect(), JsonBook(), world.connect()
     world.check(client, book)
@@ -149,7 +149,7 @@ def test_a_client_whose_position_is_dropped_is_resynced() -> None:
     assert book.rows() == world.source_rows()
 
 
-def test_a_client_skipped_for_best_prices_only_gets_the_latest_when_it_has_room() -> None:
+def test_a_client_skipped_for_best_prices_receives_only_the_latest_when_it_has_room() -> None:
     world = StreamWorld()
     client, book = world.connect(), JsonBook()
     world.step()
@@ -183,7 +183,7 @@ def test_heartbeats_contain_the_seq_and_leave_with_an_update_that_is_about_to_co
     assert kinds(client)[-1] == "heartbeat"
 
 
-def test_while_the_market_is_stale_clients_receive_a_status_and_nothing_old() -> None:
+def test_while_the_market_is_stale_clients_receive_only_a_status() -> None:
     world = StreamWorld()
     client, book = world.connect(), JsonBook()
     world.step()
@@ -233,7 +233,7 @@ def test_a_new_snapshot_of_the_feed_is_just_an_update_to_clients() -> None:
     assert book.rows() == world.source_rows()
 
 
-def test_another_history_makes_everyone_resync() -> None:
+def test_another_history_leads_to_a_resync_of_every_client() -> None:
     world = StreamWorld()
     client, book = world.connect(), JsonBook()
     world.step(30)
@@ -255,7 +255,7 @@ def test_another_history_makes_everyone_resync() -> None:
     assert book.rows() == world.source_rows()
 
 
-def test_without_an_audience_changes_do_not_pile_up() -> None:
+def test_without_clients_changes_do_not_accumulate() -> None:
     world = StreamWorld()
     target = world.streams.route(f"/ws/market-data/{SYMBOL}", "")
     book: ConflatedBook = target.book  # type: ignore[union-attr]

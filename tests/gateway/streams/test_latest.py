@@ -102,7 +102,7 @@ def test_a_candle_that_the_feed_repeats_unchanged_is_not_sent_again() -> None:
     assert candles_of(client) == [("00:01:00", "0.01", False), ("00:01:00", "0.01", True)]
 
 
-def test_a_slow_client_gets_a_candle_that_ended_by_time_once() -> None:
+def test_a_slow_client_receives_a_candle_that_ended_by_time_once() -> None:
     world = quiet_world()
     client = world.connect(CANDLES)
     publish_candles(world, candle(60, 1), at_s=61)
@@ -128,7 +128,7 @@ def test_a_resync_follows_a_candle_that_ended_by_time_before_missed_trades() -> 
     assert (now["open_time"][11:19], now["final"]) == ("00:03:00", False)
 
 
-def test_a_candle_of_which_trades_were_missed_is_never_called_final() -> None:
+def test_a_candle_with_missed_trades_is_never_marked_as_final() -> None:
     world = quiet_world()
     client = world.connect(CANDLES)
     publish_candles(world, candle(60, 1))
@@ -163,7 +163,7 @@ def test_a_snapshot_of_the_feed_brings_candles_and_ticker() -> None:
     assert world.connect(f"/ws/ticker/{SYMBOL}").pop_messages()[0]["last"] == "0.07"
 
 
-def test_the_ticker_is_the_latest_for_everyone() -> None:
+def test_every_client_receives_the_latest_ticker() -> None:
     world = quiet_world()
     path = f"/ws/ticker/{SYMBOL}"
     client, slow = world.connect(path), world.connect(path)
@@ -209,7 +209,7 @@ def test_work_is_measured_where_something_was_sent(path: str, update: Candles | 
 
 
 def test_a_heartbeat_has_the_number_of_the_latest_message() -> None:
-    """Of the state or the ticker, whichever is later; zero before there is any."""
+    """The number is that of the state or the ticker, whichever is later; zero before the first."""
     world = quiet_world()
     ticker, candles = world.connect(f"/ws/ticker/{SYMBOL}"), world.connect(CANDLES)
 

@@ -1,4 +1,5 @@
-"""The streams' second, on a fake clock: one beat each, however often and late the loop looks."""
+"""The beat of the streams on a fake clock: one in each second, however often and late the loop
+runs."""
 
 import asyncio
 from typing import Any
@@ -43,7 +44,7 @@ class FakeStreams:
 
 
 def beats(looks_ms: list[int]) -> list[int]:
-    """The times of beats in a loop that looked at these times."""
+    """The times of beats in a loop that ran at these times."""
 
     async def main() -> list[int]:
         clock, feed = FakeClock(), FakeFeed()
@@ -80,7 +81,7 @@ def test_a_loop_that_stood_still_beats_once_and_then_on_the_second() -> None:
     ("until_ns", "wait_ms"),
     [(-5 * MS, 1), (0, 1), (1, 1), (MS, 1), (MS + 1, 2), (40 * MS, 40), (40 * MS + 999_999, 41)],
 )
-def test_the_loop_looks_again_in_the_millisecond_after_the_due_time(
+def test_the_loop_runs_again_in_the_millisecond_after_the_due_time(
     until_ns: int, wait_ms: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:

@@ -37,7 +37,7 @@ def test_a_wrong_address_is_refused_by_name(path: str, status: int, named: str) 
     assert len(refusal.text) < 300
 
 
-def test_before_the_instruments_are_known_clients_are_sent_away_for_a_moment() -> None:
+def test_before_the_instruments_are_loaded_clients_are_refused_for_a_moment() -> None:
     world = StreamWorld()
     world.streams = Streams()
     assert world.refused(TRADES).status == 503

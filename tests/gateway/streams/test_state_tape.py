@@ -143,7 +143,7 @@ def test_the_end_of_a_call_phase_is_sent_though_it_is_over() -> None:
     assert (second["state"], second["auction"]) == ("open", None)
 
 
-def test_a_full_client_gets_the_present_state_when_it_has_room() -> None:
+def test_a_full_client_receives_the_present_state_when_it_has_room() -> None:
     world = StateWorld()
     client, other = world.connect(), world.connect()
     client.pop_messages()

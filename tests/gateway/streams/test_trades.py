@@ -153,7 +153,7 @@ def test_a_hole_between_two_sendings_is_reported_as_well() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_no_trade_is_ever_missing_without_a_word(seed: int) -> None:
+def test_no_trade_is_missing_without_a_resync(seed: int) -> None:
     draw = random.Random(seed)
     world = quiet_world()
     publish(world, *range(1, 50))
@@ -187,8 +187,8 @@ def test_no_trade_is_ever_missing_without_a_word(seed: int) -> None:
 
 
 def follow(messages: list[dict[str, Any]], following: int) -> int:
-    """The id due after these messages, of which `following` is due first; asserts that ids are
-    missing only at a resync."""
+    """The id due after these messages, where `following` is due first. Asserts that ids are missing
+    only at a resync."""
     for message in messages:
         if message["type"] == "resync":
             assert message["from_trade_id"] > following

@@ -72,7 +72,7 @@ def test_websockets_are_served_over_wss(tmp_path: Path) -> None:
     play(tmp_path, act)
 
 
-def test_plain_http_and_half_a_handshake_are_dropped_without_a_trace(
+def test_plain_http_and_half_a_handshake_are_dropped_without_a_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(http_server, "REQUEST_WITHIN_S", 0.2)

@@ -1,5 +1,5 @@
-"""Whatever a client sends or leaves out, the gateway logs no traceback for it: a log of one for
-each request would be an attack on the disk."""
+"""The gateway logs no traceback for any input, or missing input, of a client. One traceback for
+each request would fill the disk."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The clients of one server: who holds most is cut off once all hold too much."""
+"""The clients of one server: once all hold too much, the one that holds most is cut off."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from crossbook.gateway.web.crowd import Crowd, Holdings
 
 
 class Client:
-    """A connection that notes when it is cut off."""
+    """A connection that records when it is cut off."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self.is_cut_off = False
 
     def cut_off(self) -> None:
-        """Note it."""
+        """Record the cut."""
         self.is_cut_off = True
 
 
@@ -33,7 +33,7 @@ def test_the_greatest_connection_of_the_greatest_address_is_cut_off() -> None:
     assert holdings.total <= 100
 
 
-def test_what_is_released_counts_no_more() -> None:
+def test_released_bytes_do_not_count() -> None:
     holdings = Holdings(limit=100)
     client = Client("a")
     for _ in range(10):
@@ -51,6 +51,6 @@ def test_every_reason_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     clients.bodies.hold(Client("a"), 11)
     clients.refused["unread"] += 3
     assert clients.cut_off() == {
-        "bodies_of_all": 1, "connections": 0, "connections_of_address": 0, "unread": 3,
-        "unread_of_all": 1,
+        "bodies_of_all": 1, "connections": 0, "connections_of_address": 0, "rate_of_address": 0,
+        "unread": 3, "unread_of_all": 1,
     }  # fmt: skip

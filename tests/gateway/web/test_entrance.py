@@ -89,7 +89,7 @@ def test_a_cancel_of_all_without_a_body_is_one(headers: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("path", [*PUBLIC, *OTHERS])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_reading_takes_no_body_and_no_query_that_is_not_known(method: str, path: str) -> None:
+def test_a_read_with_a_body_or_an_unknown_parameter_is_refused(method: str, path: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
             with_body = await world.client.request(method, path, content=b"{}")
@@ -223,7 +223,7 @@ def test_a_content_type_any_form_can_send_enters_nothing(kind: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example"])
-def test_a_name_that_was_pointed_at_this_machine_reaches_nothing(host: str) -> None:
+def test_a_foreign_name_for_this_machine_reaches_no_route(host: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(limit("buy", "1", "50000"))
@@ -239,7 +239,7 @@ def test_a_name_that_was_pointed_at_this_machine_reaches_nothing(host: str) -> N
     run(main())
 
 
-def test_headers_of_proxies_name_no_host() -> None:
+def test_the_host_in_a_header_of_proxies_is_not_read() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             for header in ("X-Forwarded-Host", "X-Host", "X-Original-Host"):

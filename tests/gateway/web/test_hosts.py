@@ -28,7 +28,7 @@ HOSTS = AllowedHosts(("Trade.Example", "10.1.2.3", "2001:db8::1"), bound="0.0.0.
         "192.168.7.7:8000",
     ],
 )
-def test_loopback_configured_names_and_the_address_it_came_to_are_allowed(host: str) -> None:
+def test_loopback_configured_names_and_the_address_of_the_connection_are_allowed(host: str) -> None:
     assert HOSTS.check([host.encode()], "192.168.7.7") == host
 
 

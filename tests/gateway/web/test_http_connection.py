@@ -1,4 +1,5 @@
-"""Requests in raw bytes over the real server: the fast path and the framework take them alike."""
+"""Requests in raw bytes over the real server: the fast path and the framework accept the same
+ones."""
 
 import json
 from typing import Final
@@ -44,7 +45,7 @@ CASES: Final[dict[str, tuple[tuple[bytes, ...], list[int], int]]] = {
     "no end of the last chunk": ((post(b"", *CHUNKED) + chunk(BODY) + b"0\r\n",), [], 0),
     "cut within a chunk": ((post(b"", *CHUNKED) + b"%x\r\n%b" % (SIZE + 4, BODY),), [], 0),
     "a chunk that is none": ((post(b"", *CHUNKED) + chunk(BODY) + b"zz\r\n",), [400], 0),
-    "a chunk longer than it says": (
+    "a chunk longer than its size": (
         (post(b"", *CHUNKED) + b"%x\r\n%b\r\n" % (SIZE - 3, BODY),),
         [400],
         0,
@@ -80,7 +81,7 @@ CASES: Final[dict[str, tuple[tuple[bytes, ...], list[int], int]]] = {
     "bare line feeds": ((post(BODY).replace(b"\r\n", b"\n"),), [400], 0),
     "two at once": ((post(BODY).replace(b"Connection: close\r\n", b"") * 2,), [201, 201], 2),
     "then nonsense": ((post(BODY).replace(b"Connection: close\r\n", b"") + b"\0 x\r\n",), [201], 1),
-    "longer than it says": (
+    "longer than its length": (
         (post(BODY + b"xx", f"Content-Length: {SIZE}").replace(b"Connection: close\r\n", b""),),
         [201],
         1,
@@ -118,7 +119,8 @@ CASES: Final[dict[str, tuple[tuple[bytes, ...], list[int], int]]] = {
     "two accounts": ((post(BODY, "X-Account: 1", "X-Account: 1"),), [400], 0),
     "a slash too many": ((request("POST", f"{PATH}/", BODY),), [404], 0),
 }
-"""What is sent, followed by the end of the client's side; the statuses answered; orders entered."""
+"""Cases: the sent bytes, followed by the end of the side of the client; the statuses answered; the
+orders entered."""
 
 
 @pytest.mark.parametrize("fast", [True, False])

@@ -1,4 +1,5 @@
-"""The end of the HTTP server: running requests are answered, idle connections end, none begins."""
+"""The end of the HTTP server: running requests are answered, idle connections end, and no
+connection begins."""
 
 import asyncio
 from typing import Any, cast

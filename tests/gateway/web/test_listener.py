@@ -7,7 +7,7 @@ from crossbook.gateway.web.listener import listening
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost"])
-def test_an_address_in_use_is_refused_by_name_even_before_anybody_is_served(host: str) -> None:
+def test_an_address_in_use_is_refused_by_name_before_any_client_is_served(host: str) -> None:
     with listening(host, 0) as first:
         port = first.getsockname()[1]
         with pytest.raises(ConfigError) as caught:
@@ -18,6 +18,6 @@ def test_an_address_in_use_is_refused_by_name_even_before_anybody_is_served(host
     )
 
 
-def test_a_host_that_is_none_of_this_machine_is_refused_by_name() -> None:
+def test_the_host_of_another_machine_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"cannot bind API_HOST=192\.0\.2\.1, API_PORT=8000: "):
         listening("192.0.2.1", 8000)

@@ -31,7 +31,7 @@ def handshake(path: str, *headers: str) -> bytes:
         (("Host: localhost", "Content-Length: 2"), 400),
     ],
 )
-def test_orders_are_for_pages_of_this_address_under_its_names(
+def test_only_pages_of_this_address_may_connect_to_orders(
     headers: tuple[str, ...], status: int
 ) -> None:
     async def main() -> None:
@@ -43,7 +43,7 @@ def test_orders_are_for_pages_of_this_address_under_its_names(
     uvloop.run(main())
 
 
-def test_a_refused_name_is_named_with_the_setting() -> None:
+def test_the_refusal_of_a_name_has_the_name_and_the_setting() -> None:
     async def main() -> None:
         async with HttpWorld() as world:
             for path in ("/ws/orders", "/ws/trades/BTC-USDT"):

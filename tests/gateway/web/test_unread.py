@@ -1,4 +1,4 @@
-"""Responses that nobody reads, over the real server."""
+"""Responses that no client reads, over the real server."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from crossbook.common.token_buckets import CONNECTIONS_S
 from crossbook.gateway.web import http_connection
 from crossbook.gateway.web.channel import Refusal
 from crossbook.gateway.web.crowd import MIB
@@ -58,7 +59,7 @@ async def client(server: HttpServer, sent: bytes, host: str = "127.0.0.1") -> so
 
 
 async def read(made: socket.socket) -> int:
-    """How many bytes come until the server ends the connection or nothing follows."""
+    """The number of bytes received until the server ends the connection, or sends nothing more."""
     loop, size = asyncio.get_running_loop(), 0
     with contextlib.suppress(ConnectionError, TimeoutError):
         while size < len(LARGE):
@@ -70,7 +71,7 @@ async def read(made: socket.socket) -> int:
     return size
 
 
-def test_a_response_that_nobody_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_reads_no_response_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_connection, "READ_WITHIN_S", 0.3)
 
     async def main() -> None:
@@ -138,6 +139,24 @@ def test_one_address_has_a_part_of_the_places() -> None:
             await until(lambda: not server.http_connections)
             with await client(server, GET) as again:
                 assert await read(again) >= len(LARGE)
+
+    run(main())
+
+
+def test_one_address_makes_its_connections_at_a_bounded_rate() -> None:
+    async def main() -> None:
+        async with serving(Limits(of_address_per_s=1)) as (server, hub):
+            with contextlib.ExitStack() as stack:
+                for _ in range(CONNECTIONS_S):
+                    stack.enter_context(await client(server, b""))
+                await until(lambda: len(server.http_connections) == CONNECTIONS_S)
+                over = stack.enter_context(await client(server, b""))
+                answer = await asyncio.get_running_loop().sock_recv(over, 1_000)
+                assert answer.startswith(b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n")
+                assert answer.endswith(b"\r\n\r\ntoo many new connections (CONNECTIONS_PER_SECOND)")
+                assert hub.crowd.refused == {"rate_of_address": 1}
+                other = stack.enter_context(await client(server, GET, "127.0.0.2"))
+                assert await read(other) >= len(LARGE)
 
     run(main())
 

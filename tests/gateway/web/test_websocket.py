@@ -29,7 +29,7 @@ MASK = b"\0\0\0\0"
 
 @pytest.fixture(autouse=True)
 def _short_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let durations counted in seconds pass ten times as fast."""
+    """Let durations in seconds pass ten times as fast."""
     monkeypatch.setattr(websocket, "SWEEP_S", 0.1)
 
 
@@ -59,7 +59,7 @@ async def ended(client: Any) -> tuple[int, str]:
     return caught.value.rcvd.code, caught.value.rcvd.reason
 
 
-def test_text_goes_in_and_out_whole_in_pieces_and_large() -> None:
+def test_text_travels_whole_in_pieces_and_large() -> None:
     async def test() -> None:
         async with served() as world, connect(world.url) as client:
             for text in ("a", "", "ä" * 100, "x" * 65_536):
@@ -203,7 +203,7 @@ def test_one_connection_too_many_is_refused_and_a_free_place_is_taken_again() ->
     run(test())
 
 
-def test_the_silent_are_pinged_and_the_dead_are_dropped() -> None:
+def test_silent_clients_are_pinged_and_dead_ones_are_dropped() -> None:
     async def test() -> None:
         limits = Limits(ping_after_s=1, pong_within_s=1)
         async with served(limits) as world, connect(world.url, ping_interval=None) as alive:
@@ -220,7 +220,7 @@ def test_the_silent_are_pinged_and_the_dead_are_dropped() -> None:
 
 
 async def fill(world: WebSocketWorld) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A client that does not read, after as many messages as make it full."""
+    """A client that does not read, after as many messages as fill its buffers."""
     reader, writer = await world.raw()
     await until(lambda: len(world.echo.open) == 1)
     connection = world.echo.open[0]
@@ -297,7 +297,7 @@ def test_pings_of_a_client_that_does_not_read_take_no_memory() -> None:
     run(test())
 
 
-def test_a_connection_that_is_dropped_is_counted_once_and_gets_nothing_more() -> None:
+def test_a_dropped_connection_is_counted_once_and_receives_nothing_more() -> None:
     async def test() -> None:
         async with served() as world:
             reader, writer = await world.raw()
@@ -383,7 +383,7 @@ def test_too_many_connections_without_a_request_are_answered_503(
 
 
 def come_and_go(count: int) -> None:
-    """Let clients connect and leave in every possible way. None of them may be left in the
+    """Let clients connect and leave in every possible way; none of them may be left in the
     server."""
 
     async def one(world: WebSocketWorld, number: int) -> None:

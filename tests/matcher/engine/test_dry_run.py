@@ -18,7 +18,21 @@ MARKET = int(OrderType.MARKET)
 
 def iceberg(account: int, side: int, price_ticks: int, lots: int, display_lots: int) -> NewOrder:
     shows = Instructions(display_lots=display_lots)
-    return NewOrder(0, 0, account, BTC.id, side, 1, 1, price_ticks, lots, "", 0, 0, shows)
+    return NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=account,
+        instrument=BTC.id,
+        side=side,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=price_ticks,
+        quantity_lots=lots,
+        client_order_id="",
+        quote_amount=0,
+        prevention=0,
+        instructions=shows,
+    )
 
 
 def book_of_icebergs(random: Random, rules: Rules) -> Engine:
@@ -54,18 +68,18 @@ def test_a_dry_run_gives_what_the_match_gives(prevention: Prevention, max_fills:
         costs = cost(book, taker.account, BUY, int(prevention), lots, -102, MAX_INT)
         amount = lots * 100 * book.notional_per_tick_lot
         order = NewOrder(
-            0,
-            0,
-            ALICE,
-            BTC.id,
-            BUY,
-            int(OrderType.MARKET),
-            int(IOC),
-            0,
-            lots,
-            "",
-            0,
-            int(prevention),
+            gateway=0,
+            request_seq=0,
+            account=ALICE,
+            instrument=BTC.id,
+            side=BUY,
+            order_type=int(OrderType.MARKET),
+            time_in_force=int(IOC),
+            price_ticks=0,
+            quantity_lots=lots,
+            client_order_id="",
+            quote_amount=0,
+            prevention=int(prevention),
         )
         events = engine.apply(order)
         traded = [event for event in events if isinstance(event, TradeExecuted)]
@@ -76,18 +90,18 @@ def test_a_dry_run_gives_what_the_match_gives(prevention: Prevention, max_fills:
         if prevention == Prevention.DECREMENT:
             continue
         spends = NewOrder(
-            0,
-            0,
-            ALICE,
-            BTC.id,
-            BUY,
-            int(OrderType.MARKET),
-            int(IOC),
-            0,
-            0,
-            "",
-            amount,
-            int(prevention),
+            gateway=0,
+            request_seq=0,
+            account=ALICE,
+            instrument=BTC.id,
+            side=BUY,
+            order_type=int(OrderType.MARKET),
+            time_in_force=int(IOC),
+            price_ticks=0,
+            quantity_lots=0,
+            client_order_id="",
+            quote_amount=amount,
+            prevention=int(prevention),
         )
         state = book_of_icebergs(Random(random.random()), Rules(max_fills=max_fills))
         book = state.books[BTC.id]

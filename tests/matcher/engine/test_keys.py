@@ -33,16 +33,34 @@ from crossbook.matcher.engine.engine import Engine
 from tests.worlds.venue import venue
 
 NOW_NS = 10**18
-KEY = Key("alice", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ | Scope.TRADE, 7, label="bot")
-CURVE = Key("desk", KeyScheme.CURVE, b"1" * 32, Scope.TRADE, 7)
+KEY = Key(
+    key_id="alice",
+    scheme=KeyScheme.HMAC_SHA256,
+    material=b"s" * 64,
+    scopes=Scope.READ | Scope.TRADE,
+    account=7,
+    label="bot",
+)
+CURVE = Key(
+    key_id="desk", scheme=KeyScheme.CURVE, material=b"1" * 32, scopes=Scope.TRADE, account=7
+)
 
 
 def create(key: Key) -> CreateKey:
-    return CreateKey(0, 0, key.account, 0, key)
+    return CreateKey(gateway=0, request_seq=0, account=key.account, instrument=0, key=key)
 
 
 def rotate(key_id: str, material: bytes, overlap_ns: int = 0, expires_ns: int = -1) -> RotateKey:
-    return RotateKey(0, 0, 0, 0, key_id, material, overlap_ns, expires_ns)
+    return RotateKey(
+        gateway=0,
+        request_seq=0,
+        account=0,
+        instrument=0,
+        key_id=key_id,
+        material=material,
+        overlap_ns=overlap_ns,
+        expires_ns=expires_ns,
+    )
 
 
 def apply(engine: Engine, act: KeyAct, time_ns: int = NOW_NS) -> Event:
@@ -69,7 +87,12 @@ def test_a_key_is_created_at_the_time_of_its_command() -> None:
 def test_a_key_is_disabled_and_enabled() -> None:
     engine = with_keys(KEY)
     for number, enabled in ((2, False), (3, False), (4, True)):
-        event = apply(engine, SetKeyEnabled(0, 0, 0, 0, "alice", enabled))
+        event = apply(
+            engine,
+            SetKeyEnabled(
+                gateway=0, request_seq=0, account=0, instrument=0, key_id="alice", enabled=enabled
+            ),
+        )
         assert isinstance(event, KeyChanged)
         assert (event.seq, event.key.enabled) == (number, enabled)
         assert engine.keys["alice"] == event.key
@@ -113,7 +136,9 @@ def test_an_expired_key_is_rotated_with_a_new_expiry_only() -> None:
 
 def test_a_deleted_key_is_gone_and_its_id_and_public_key_may_be_used_again() -> None:
     engine = with_keys(CURVE)
-    assert apply(engine, DeleteKey(0, 0, 0, 0, "desk")) == KeyDeleted(2, 0, 0, "desk")
+    assert apply(
+        engine, DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id="desk")
+    ) == KeyDeleted(2, 0, 0, "desk")
     assert (engine.keys, engine.keys_seq) == ({}, 2)
     assert isinstance(apply(engine, create(CURVE)), KeyChanged)
 
@@ -130,9 +155,23 @@ def test_a_deleted_key_is_gone_and_its_id_and_public_key_may_be_used_again() -> 
             RejectReason.TOO_LATE,
             "expires",
         ),
-        (CreateKey(0, 0, 8, 0, replace(KEY, key_id="two")), RejectReason.MALFORMED, "account"),
-        (SetKeyEnabled(0, 0, 0, 0, "bob"), RejectReason.UNKNOWN_KEY, "key_id"),
-        (DeleteKey(0, 0, 0, 0, "bob"), RejectReason.UNKNOWN_KEY, "key_id"),
+        (
+            CreateKey(
+                gateway=0, request_seq=0, account=8, instrument=0, key=replace(KEY, key_id="two")
+            ),
+            RejectReason.MALFORMED,
+            "account",
+        ),
+        (
+            SetKeyEnabled(gateway=0, request_seq=0, account=0, instrument=0, key_id="bob"),
+            RejectReason.UNKNOWN_KEY,
+            "key_id",
+        ),
+        (
+            DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id="bob"),
+            RejectReason.UNKNOWN_KEY,
+            "key_id",
+        ),
         (rotate("bob", b"t" * 64), RejectReason.UNKNOWN_KEY, "key_id"),
         (rotate("alice", b"t" * 31), RejectReason.MALFORMED, "material"),
         (rotate("alice", KEY.material), RejectReason.MALFORMED, "material"),
@@ -181,7 +220,7 @@ def test_an_account_has_so_many_keys(account: int, scopes: Scope, most: int) -> 
     event = apply(engine, create(key))
     assert isinstance(event, CommandRejected)
     assert (event.reason, event.field) == (RejectReason.EXCEEDS_LIMIT, "account")
-    apply(engine, DeleteKey(0, 0, 0, 0, "k0"))
+    apply(engine, DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id="k0"))
     assert isinstance(apply(engine, create(key)), KeyChanged)
 
 
@@ -194,7 +233,12 @@ def test_a_venue_has_so_many_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "act", [create(KEY), SetKeyEnabled(0, 0, 0, 0, "alice"), DeleteKey(0, 0, 0, 0, "alice")]
+    "act",
+    [
+        create(KEY),
+        SetKeyEnabled(gateway=0, request_seq=0, account=0, instrument=0, key_id="alice"),
+        DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id="alice"),
+    ],
 )
 def test_only_shard_zero_has_keys(act: KeyAct) -> None:
     engine = venue()
@@ -206,13 +250,31 @@ def test_only_shard_zero_has_keys(act: KeyAct) -> None:
 
 def test_an_act_of_an_administrator_has_the_origin_of_the_command_around_it() -> None:
     engine = venue()
-    first = Administer(5, 2**30 + 1, 7, 0, "root", create(KEY))
+    first = Administer(
+        gateway=5,
+        request_seq=2**30 + 1,
+        account=7,
+        instrument=0,
+        requested_by="root",
+        act=create(KEY),
+    )
     (event,) = engine.apply(first, NOW_NS)
     assert isinstance(event, KeyChanged)
     assert (event.gateway, event.request_seq) == (5, 2**30 + 1)
     assert engine.apply(first, NOW_NS) == []
-    cancel = Administer(0, 0, 0, 0, "local", MassCancelOrders(0, 0, 0))
-    assert engine.apply(cancel, NOW_NS) == [OrdersMassCanceled(2, 0, 0, 0, 0, 0, 0)]
+    cancel = Administer(
+        gateway=0,
+        request_seq=0,
+        account=0,
+        instrument=0,
+        requested_by="local",
+        act=MassCancelOrders(0, 0, 0),
+    )
+    assert engine.apply(cancel, NOW_NS) == [
+        OrdersMassCanceled(
+            seq=2, gateway=0, request_seq=0, account=0, instrument=0, side=0, count=0
+        )
+    ]
 
 
 def test_keys_are_listed_in_pages_by_id(monkeypatch: pytest.MonkeyPatch) -> None:

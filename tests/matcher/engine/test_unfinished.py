@@ -106,7 +106,9 @@ def test_orders_that_expire_at_one_time_expire_under_several_numbers() -> None:
 
 def test_a_deadline_stays_until_every_order_is_canceled() -> None:
     engine = with_bids(7)
-    engine.apply(SetCancelAfter(0, 0, ALICE, 0, 10), 5)
+    engine.apply(
+        SetCancelAfter(gateway=0, request_seq=0, account=ALICE, instrument=0, timeout_ns=10), 5
+    )
     assert len(engine.apply(AdvanceTime(), 15)) == 1 + 3
     assert engine.accounts[ALICE].deadline == (15, 8)
     engine = again(engine)
@@ -122,7 +124,23 @@ def test_elected_orders_run_in_the_order_they_were_elected_in(restarts: bool) ->
         engine.apply(limit(BOB, side, 100, 1))
     for number in range(9):
         trigger = Instructions(trigger_ticks=101 + number // 2)
-        engine.apply(NewOrder(0, 0, ALICE, 1, BUY, int(OrderType.STOP), 1, 0, 1, "", 0, 0, trigger))
+        engine.apply(
+            NewOrder(
+                gateway=0,
+                request_seq=0,
+                account=ALICE,
+                instrument=1,
+                side=BUY,
+                order_type=int(OrderType.STOP),
+                time_in_force=1,
+                price_ticks=0,
+                quantity_lots=1,
+                client_order_id="",
+                quote_amount=0,
+                prevention=0,
+                instructions=trigger,
+            )
+        )
     engine.apply(limit(BOB, SELL, 110, 1))
     events = engine.apply(limit(CAROL, BUY, 110, 1))
     while engine.unfinished is not None:
@@ -139,7 +157,15 @@ def test_elected_orders_run_in_the_order_they_were_elected_in(restarts: bool) ->
 @pytest.mark.parametrize("restarts", [False, True])
 def test_an_uncross_has_one_price_under_all_its_numbers(restarts: bool) -> None:
     engine = Engine([BTC], FEW)
-    engine.apply(SetInstrumentState(0, 0, 0, BTC.id, int(InstrumentState.AUCTION)))
+    engine.apply(
+        SetInstrumentState(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=BTC.id,
+            state=int(InstrumentState.AUCTION),
+        )
+    )
     for _ in range(8):
         engine.apply(limit(ALICE, BUY, 101, 1))
         engine.apply(limit(BOB, SELL, 99, 1))
@@ -203,7 +229,21 @@ def test_a_full_price_takes_no_order_by_entry_by_amend_or_by_election() -> None:
     assert (moved.reason, moved.field) == (RejectReason.LEVEL_FULL, "price")
     stop = Instructions(trigger_ticks=110)
     engine.apply(
-        NewOrder(0, 0, ALICE, 1, BUY, int(OrderType.STOP_LIMIT), 1, 100, 1, "", 0, 0, stop)
+        NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=ALICE,
+            instrument=1,
+            side=BUY,
+            order_type=int(OrderType.STOP_LIMIT),
+            time_in_force=1,
+            price_ticks=100,
+            quantity_lots=1,
+            client_order_id="",
+            quote_amount=0,
+            prevention=0,
+            instructions=stop,
+        )
     )
     engine.apply(limit(BOB, SELL, 111, 1))
     elected = engine.apply(limit(CAROL, BUY, 111, 1))
@@ -220,7 +260,15 @@ def test_a_full_price_takes_no_order_by_entry_by_amend_or_by_election() -> None:
 
 def test_the_market_orders_of_a_call_phase_are_a_price_too() -> None:
     engine = Engine([BTC], Rules(max_level_orders=2))
-    engine.apply(SetInstrumentState(0, 0, 0, BTC.id, int(InstrumentState.AUCTION)))
+    engine.apply(
+        SetInstrumentState(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=BTC.id,
+            state=int(InstrumentState.AUCTION),
+        )
+    )
     engine.apply(market(ALICE, BUY, 1))
     engine.apply(market(ALICE, SELL, 1))
     answer = engine.apply(market(ALICE, SELL, 1))[0]

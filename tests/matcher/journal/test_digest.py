@@ -50,9 +50,14 @@ COMMANDS: Sequence[Timed] = [
     (order(1, 100, expire_ns=NOW_NS + SECOND_NS), 0),
     (order(2, 101), 0),
     (order(1, 102, gateway=2), 0),
-    (SetFees(0, 0, 0, 1, 10, 20), 0),
+    (
+        SetFees(
+            gateway=0, request_seq=0, account=0, instrument=1, maker_fee_rate=10, taker_fee_rate=20
+        ),
+        0,
+    ),
     (order(3, 0), 0),
-    (CancelOrder(1, 4, 7, 1, 2), 1),
+    (CancelOrder(gateway=1, request_seq=4, account=7, instrument=1, order_id=2), 1),
     (SetCancelAfter(gateway=1, request_seq=5, account=7, timeout_ns=SECOND_NS), 1),
     (AdvanceTime(gateway=0), 2),
     (MassCancelOrders(2, 2, 7), 2),
@@ -126,7 +131,11 @@ def test_a_gateway_that_began_anew_counts_by_its_order_of_epochs_only() -> None:
         [(order(1, 101), 0), (order(2, 100, expire_ns=NOW_NS + SECOND_NS), 0), *COMMANDS[2:]],
         [*COMMANDS[:2], COMMANDS[3], COMMANDS[2], *COMMANDS[4:]],
         [*COMMANDS[:4], (replace(order(3, 0), quantity_lots=6), 0), *COMMANDS[5:]],
-        [*COMMANDS[:5], (CancelOrder(1, 4, 7, 1, 1), 1), *COMMANDS[6:]],
+        [
+            *COMMANDS[:5],
+            (CancelOrder(gateway=1, request_seq=4, account=7, instrument=1, order_id=1), 1),
+            *COMMANDS[6:],
+        ],
         [*COMMANDS[:-1], (COMMANDS[-1][0], 3)],
         COMMANDS[:-1],
     ],

@@ -23,7 +23,9 @@ from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 
 FIRST, SECOND = b"f1r5t" * 12, b"53c0nd" * 10
-CURVE = Key("desk", KeyScheme.CURVE, b"\x07" * 32, Scope.TRADE, 8)
+CURVE = Key(
+    key_id="desk", scheme=KeyScheme.CURVE, material=b"\x07" * 32, scopes=Scope.TRADE, account=8
+)
 
 
 @pytest.fixture
@@ -32,11 +34,29 @@ def folder(tmp_path: Path) -> Path:
     disk = FileDisk(tmp_path)
     journal = Journal.open(disk, 7, encode([example()]), 64 * 1024)
     made = Sequencer(Engine([example()]), journal, EventResendBuffer(0))
-    key = Key("alice", KeyScheme.HMAC_SHA256, FIRST, Scope.READ, 7, label="bot")
+    key = Key(
+        key_id="alice",
+        scheme=KeyScheme.HMAC_SHA256,
+        material=FIRST,
+        scopes=Scope.READ,
+        account=7,
+        label="bot",
+    )
     for act, by in (
-        (CreateKey(0, 0, 7, 0, key), "root"),
-        (RotateKey(0, 0, 0, 0, "alice", SECOND, overlap_ns=10**9), "root"),
-        (CreateKey(0, 0, 8, 0, CURVE), "local"),
+        (CreateKey(gateway=0, request_seq=0, account=7, instrument=0, key=key), "root"),
+        (
+            RotateKey(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=0,
+                key_id="alice",
+                material=SECOND,
+                overlap_ns=10**9,
+            ),
+            "root",
+        ),
+        (CreateKey(gateway=0, request_seq=0, account=8, instrument=0, key=CURVE), "local"),
         (MassCancelOrders(0, 0, 0), "local"),
     ):
         made.administer(AdminAct(1, act, by), 10**18)

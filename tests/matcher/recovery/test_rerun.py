@@ -1,4 +1,4 @@
-"""Reruns of a journal: nothing differs under the same rules, and what differs is told otherwise."""
+"""Reruns of a journal: nothing differs under the same rules, and every difference is printed."""
 
 import json
 from pathlib import Path
@@ -124,7 +124,13 @@ def journaled(*batches: list[Command], disk: FakeDisk | None = None) -> FakeDisk
         payloads = [encode(commands)]
         applied = apply_batch(engine, 7, payloads, second)
         journal.append(
-            Record(applied.first_seq, applied.last_seq, second, payloads, applied.encoded)
+            Record(
+                first_seq=applied.first_seq,
+                last_seq=applied.last_seq,
+                time_ns=second,
+                payloads=payloads,
+                events=applied.encoded,
+            )
         )
     journal.close()
     return disk
@@ -143,7 +149,18 @@ def test_commands_name_the_orders_of_their_own_run() -> None:
     disk = journaled(
         [order(9, Side.BUY, 100, 1)],
         [order(8, Side.BUY, 101, 2), order(8, Side.BUY, 102, 3)],
-        [CancelOrder(1, 4, 8, 1, order_id=2), AmendOrder(1, 5, 8, 1, 3, 103, 4)],
+        [
+            CancelOrder(1, 4, 8, 1, order_id=2),
+            AmendOrder(
+                gateway=1,
+                request_seq=5,
+                account=8,
+                instrument=1,
+                order_id=3,
+                price_ticks=103,
+                quantity_lots=4,
+            ),
+        ],
         [CancelOrder(1, 6, 8, 1, order_id=77)],
     )
     output = FakeDisk()
@@ -180,7 +197,7 @@ def test_tighter_limits_change_answers() -> None:
 def test_an_instrument_added_at_run_time_is_replaced_too() -> None:
     added = replace(example(), id=2, symbol="ETH-USDT", base="ETH")
     disk = journaled(
-        [AddInstrument(0, 0, 0, 2, added)],
+        [AddInstrument(gateway=0, request_seq=0, account=0, instrument=2, definition=added)],
         [replace(order(9, Side.SELL, 100, 1), instrument=2)],
     )
     found = rerun(disk, Otherwise({2: replace(added, max_quantity_lots=4)}))
@@ -189,11 +206,42 @@ def test_an_instrument_added_at_run_time_is_replaced_too() -> None:
 
 def test_acts_of_administrators_are_rerun_as_those_they_hold() -> None:
     added = replace(example(), id=2, symbol="ETH-USDT", base="ETH")
-    key = Key("k", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, 9)
+    key = Key(
+        key_id="k", scheme=KeyScheme.HMAC_SHA256, material=b"s" * 64, scopes=Scope.READ, account=9
+    )
     disk = journaled(
-        [Administer(0, 0, 0, 2, "root", AddInstrument(0, 0, 0, 2, added))],
-        [Administer(0, 0, 9, 0, "root", CreateKey(0, 0, 9, 0, key))],
-        [Administer(0, 0, 0, 9, "root", SetInstrumentState(0, 0, 0, 9, 4))],
+        [
+            Administer(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=2,
+                requested_by="root",
+                act=AddInstrument(
+                    gateway=0, request_seq=0, account=0, instrument=2, definition=added
+                ),
+            )
+        ],
+        [
+            Administer(
+                gateway=0,
+                request_seq=0,
+                account=9,
+                instrument=0,
+                requested_by="root",
+                act=CreateKey(gateway=0, request_seq=0, account=9, instrument=0, key=key),
+            )
+        ],
+        [
+            Administer(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=9,
+                requested_by="root",
+                act=SetInstrumentState(gateway=0, request_seq=0, account=0, instrument=9, state=4),
+            )
+        ],
         [replace(order(8, Side.SELL, 100, 1), instrument=2)],
     )
     output = FakeDisk()
@@ -226,8 +274,16 @@ def test_a_journal_without_its_beginning_is_refused() -> None:
 def test_events_of_another_program_are_refused() -> None:
     disk = FakeDisk()
     journal = Journal.open(disk, 7, encode_configuration([example()], Rules()), 4_096, "batch")
-    events = encode(EventBatch(7, 1, 1, 1, []))
-    journal.append(Record(1, 1, 1, [encode([order(9, Side.SELL, 100, 1)])], events))
+    events = encode(EventBatch(incarnation=7, first_seq=1, last_seq=1, time_ns=1, events=[]))
+    journal.append(
+        Record(
+            first_seq=1,
+            last_seq=1,
+            time_ns=1,
+            payloads=[encode([order(9, Side.SELL, 100, 1)])],
+            events=events,
+        )
+    )
     journal.close()
     with pytest.raises(CrossbookError, match="record 1: these commands lead to other events"):
         rerun(disk, Otherwise())
@@ -270,14 +326,14 @@ class TestProgram:
         (full / "file").touch()
         empty = tmp_path / "empty"
         empty.mkdir()
-        for words, said in (
+        for words, printed in (
             ([str(tmp_path / "none")], f"{tmp_path}/none: No such file"),
             ([str(empty)], "holds no journal"),
             ([str(folder), "--output", str(full)], "is not empty; name a new folder"),
             ([str(folder), "--instruments", str(tmp_path / "none")], "instruments file"),
         ):
             assert program.main(words) == 2
-            assert said in capsys.readouterr().err
+            assert printed in capsys.readouterr().err
 
     def test_a_rerun_that_fails_leaves_no_journal(
         self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

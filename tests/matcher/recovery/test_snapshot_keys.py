@@ -17,7 +17,14 @@ from crossbook.matcher.recovery.snapshot import (
 )
 from tests.worlds.venue import ALICE, BTC, BUY, limit, venue
 
-KEY = Key("alice", KeyScheme.HMAC_SHA256, b"s" * 64, Scope.READ, ALICE, ("10.0.0.0/8",))
+KEY = Key(
+    key_id="alice",
+    scheme=KeyScheme.HMAC_SHA256,
+    material=b"s" * 64,
+    scopes=Scope.READ,
+    account=ALICE,
+    addresses=("10.0.0.0/8",),
+)
 OTHER = replace(KEY, key_id="bob", account=2)
 NOW_NS = 10**18
 
@@ -26,7 +33,9 @@ def lived_in(*keys: Key) -> Engine:
     engine = venue()
     engine.apply(limit(ALICE, BUY, 100, 5), NOW_NS)
     for key in keys:
-        engine.apply(CreateKey(0, 0, key.account, 0, key), NOW_NS)
+        engine.apply(
+            CreateKey(gateway=0, request_seq=0, account=key.account, instrument=0, key=key), NOW_NS
+        )
     return engine
 
 
@@ -39,7 +48,18 @@ def test_a_venue_without_keys_is_captured_as_before() -> None:
 
 def test_keys_come_back_with_their_snapshot() -> None:
     engine = lived_in(KEY, OTHER)
-    engine.apply(RotateKey(0, 0, 0, 0, "bob", b"t" * 64, 10**9), NOW_NS)
+    engine.apply(
+        RotateKey(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=0,
+            key_id="bob",
+            material=b"t" * 64,
+            overlap_ns=10**9,
+        ),
+        NOW_NS,
+    )
     restored = restore(capture(engine))
     assert restored.keys == engine.keys
     assert restored.keys_seq == engine.seq
@@ -51,13 +71,17 @@ def test_the_hash_covers_every_key_and_none_that_is_gone() -> None:
     assert state_hash(one) != state_hash(plain)
     assert state_hash(lived_in(KEY, OTHER)) == state_hash(lived_in(OTHER, KEY))
     for act in (
-        SetKeyEnabled(0, 0, 0, 0, "alice", False),
-        RotateKey(0, 0, 0, 0, "alice", b"t" * 64),
+        SetKeyEnabled(
+            gateway=0, request_seq=0, account=0, instrument=0, key_id="alice", enabled=False
+        ),
+        RotateKey(
+            gateway=0, request_seq=0, account=0, instrument=0, key_id="alice", material=b"t" * 64
+        ),
     ):
         changed = lived_in(KEY)
         changed.apply(act, NOW_NS)
         assert state_hash(changed) != state_hash(one)
-    one.apply(DeleteKey(0, 0, 0, 0, "alice"), NOW_NS)
+    one.apply(DeleteKey(gateway=0, request_seq=0, account=0, instrument=0, key_id="alice"), NOW_NS)
     assert state_hash(one) == state_hash(plain)
     assert restore(capture(one)).keys_seq == one.seq
 

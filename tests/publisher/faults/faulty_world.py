@@ -28,7 +28,7 @@ class FaultyFeedWorld:
         self.seq = 0
 
     def enter(self, side: int = BUY, price_ticks: int = 0, lots: int = 3) -> None:
-        """An order rests, by default a bid that is the new best."""
+        """Enter an order that rests, by default a bid that is the new best."""
         self.seq += 1
         seq, price = self.seq, price_ticks or 500 + self.seq
         event = OrderAccepted(
@@ -39,7 +39,7 @@ class FaultyFeedWorld:
         self.feed.apply(batch)
 
     def trade(self, price_ticks: int, lots: int = 3) -> None:
-        """A buyer takes all of the ask that was entered last."""
+        """Let a buyer take the whole ask that was entered last."""
         maker, self.seq = self.seq, self.seq + 1
         seq = self.seq
         taker = OrderAccepted(

@@ -1,4 +1,5 @@
-"""A book without a side: consumers follow it, and it returns, without a gap or a wrong checksum."""
+"""A book without a side: consumers follow its loss and its return without a gap or a wrong
+checksum."""
 
 import pytest
 
@@ -16,7 +17,8 @@ from tests.publisher.faults.faulty_world import BUY, SELL, FaultyFeedWorld
 
 
 class Follower:
-    """A book that follows the messages of a world, and the best prices that were published."""
+    """A local book that follows the messages of a world, and the best prices that were
+    published."""
 
     def __init__(self, world: FaultyFeedWorld) -> None:
         self.world = world
@@ -26,7 +28,7 @@ class Follower:
         world.round()
 
     def follow(self, frames: list[Frames] | None = None) -> tuple[list[int], list[int]]:
-        """Apply what a round sends; the prices then."""
+        """Apply the messages of a round; return the best prices then."""
         for _, _, payload in self.world.round() if frames is None else frames:
             message = decode_feed(payload)
             if isinstance(message, DepthUpdate):

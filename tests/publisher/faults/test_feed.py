@@ -1,4 +1,4 @@
-"""The feed behind rules: events in, the messages that reach the wire out."""
+"""The feed behind rules: the messages that reach the wire for given events."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ MS = 1_000_000
 
 
 def l2(**fields: Any) -> dict[str, Any]:
-    """Selectors of the levels, with more fields of a rule."""
+    """A rule for the topic `l2`, with more fields."""
     return {"channel": "l2", "symbol": "BTC-USDT", **fields}
 
 
 def sent(world: FaultyFeedWorld, at_ms: int = 0) -> list[int]:
-    """Enter one more order; the numbers on the topic `l2` that are sent then."""
+    """Enter one more order; return the numbers sent on the topic `l2` for it."""
     world.enter()
     return world.numbers("l2", at_ms)
 

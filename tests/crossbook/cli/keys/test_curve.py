@@ -1,4 +1,4 @@
-"""`crossbook keys curve-server` and `curve-client`: the files, and what is printed."""
+"""`crossbook keys curve-server` and `curve-client`: the files that they make, and their output."""
 
 import json
 import stat

@@ -90,7 +90,7 @@ def test_a_method_makes_its_rule(make: Callable[[Faults], Any], rule: AnyFault) 
     assert make(Recorded()) == rule
 
 
-def test_every_method_is_shown_here() -> None:
+def test_every_method_has_a_case_here() -> None:
     methods = [name for name in vars(MarketAndVenueFaults) if not name.startswith("_")]
     kinds = {rule.__struct_config__.tag for _, rule in MADE}
     assert set(methods) - {"add"} == kinds

@@ -10,19 +10,53 @@ BTC = "BTC-USDT"
 
 
 def snapshot(seq: int, last_trade_id: int = 4) -> feed.Snapshot:
-    return feed.Snapshot(1, BTC, seq, {}, [], [], 0, 0, last_trade_id)
+    return feed.Snapshot(
+        request_id=1,
+        symbol=BTC,
+        seq=seq,
+        topics={},
+        bids=[],
+        asks=[],
+        checksum=0,
+        time_ns=0,
+        last_trade_id=last_trade_id,
+    )
 
 
 def depth(seq: int) -> feed.DepthUpdate:
-    return feed.DepthUpdate(BTC, seq, seq, seq - 1, [], [], 0, 0)
+    return feed.DepthUpdate(
+        symbol=BTC,
+        first_seq=seq,
+        seq=seq,
+        prev_seq=seq - 1,
+        bids=[],
+        asks=[],
+        checksum=0,
+        time_ns=0,
+    )
 
 
 def trades(*trade_ids: int) -> feed.Trades:
-    return feed.Trades(BTC, [feed.Trade(9, each, 1, 1, 1, 1, 2, 0) for each in trade_ids])
+    return feed.Trades(
+        BTC,
+        [
+            feed.Trade(
+                seq=9,
+                trade_id=each,
+                price_ticks=1,
+                quantity_lots=1,
+                aggressor_side=1,
+                maker_order_id=1,
+                taker_order_id=2,
+                time_ns=0,
+            )
+            for each in trade_ids
+        ],
+    )
 
 
 class Watched:
-    """A watch, and what it makes of updates."""
+    """A watch, and the events that it makes of updates."""
 
     def __init__(self, channels: tuple[str, ...] = ("l2", "trade")) -> None:
         self.watch = GapWatch(channels)
@@ -69,7 +103,7 @@ def test_a_consumer_without_books_misses_no_changes_of_them() -> None:
     assert gaps(watched.events(trades(9))) == [Gap(BTC, "trade", 6, 8)]
 
 
-def test_an_exchange_that_began_anew_is_a_gap_from_its_beginning() -> None:
+def test_a_restarted_exchange_is_a_gap_from_its_beginning() -> None:
     watched = Watched()
     watched.events(snapshot(90, 40), trades(41))
     assert gaps(watched.events(snapshot(3, 1), trades(2))) == [Gap(BTC, "book", 1, 3)]

@@ -12,10 +12,60 @@ from crossbook.common.messages.history_queries import Candle
 from crossbook.common.types import InstrumentState, Side
 
 BTC = "BTC-USDT"
-TRADE = feed.Trade(9, 4, 5_000_001, 50_000, 2, 1, 2, 77)
-CANDLE = Candle(60, 0, 100, 400, 50, 300, 7, 123_000_000, 2, 1, 2, 9)
-TICKER = feed.Ticker(BTC, 9, 100, 400, 50, 300, 1, 7, 200_000_000, 2, 1, 2, 0, 0, 0, 500, 3, 5)
-STATE = feed.MarketState(BTC, 9, 5, 0, 200, 6, -2, 5)
+TRADE = feed.Trade(
+    seq=9,
+    trade_id=4,
+    price_ticks=5_000_001,
+    quantity_lots=50_000,
+    aggressor_side=2,
+    maker_order_id=1,
+    taker_order_id=2,
+    time_ns=77,
+)
+CANDLE = Candle(
+    interval_s=60,
+    open_ns=0,
+    open_ticks=100,
+    high_ticks=400,
+    low_ticks=50,
+    close_ticks=300,
+    volume_lots=7,
+    quote_volume=123_000_000,
+    trades=2,
+    first_trade_id=1,
+    last_trade_id=2,
+    seq=9,
+)
+TICKER = feed.Ticker(
+    symbol=BTC,
+    seq=9,
+    open_ticks=100,
+    high_ticks=400,
+    low_ticks=50,
+    last_ticks=300,
+    last_lots=1,
+    volume_lots=7,
+    quote_volume=200_000_000,
+    trades=2,
+    first_trade_id=1,
+    last_trade_id=2,
+    open_ns=0,
+    bid_ticks=0,
+    bid_lots=0,
+    ask_ticks=500,
+    ask_lots=3,
+    time_ns=5,
+)
+STATE = feed.MarketState(
+    symbol=BTC,
+    seq=9,
+    state=5,
+    until_ns=0,
+    indicative_ticks=200,
+    indicative_lots=6,
+    surplus_lots=-2,
+    time_ns=5,
+)
 SNAPSHOT = feed.Snapshot(
     request_id=1, symbol=BTC, seq=9, topics={}, bids=[(100, 1)], asks=[(300, 2)], checksum=0,
     time_ns=5, last_trade_id=4, ticker=TICKER, candles=[CANDLE], state=STATE,
@@ -46,19 +96,43 @@ def test_trades_have_prices_quantities_and_the_aggressor_side() -> None:
 
 
 def test_an_empty_side_has_no_best_price() -> None:
-    found = view(feed.BestBidOffer(BTC, 9, 100, 5, 0, 0, 7))
+    found = view(
+        feed.BestBidOffer(
+            symbol=BTC, seq=9, bid_ticks=100, bid_lots=5, ask_ticks=0, ask_lots=0, time_ns=7
+        )
+    )
     assert isinstance(found, updates.BestBidOffer)
     assert (found.bid, found.ask) == (Decimal(1), None)
     assert (found.bid_quantity, found.ask_quantity) == (Decimal("0.00005"), Decimal(0))
 
 
 def test_changes_of_books_have_levels_and_orders() -> None:
-    depth = view(feed.DepthUpdate(BTC, 8, 9, 7, [(100, 0)], [(200, 5)], 0, 5))
+    depth = view(
+        feed.DepthUpdate(
+            symbol=BTC,
+            first_seq=8,
+            seq=9,
+            prev_seq=7,
+            bids=[(100, 0)],
+            asks=[(200, 5)],
+            checksum=0,
+            time_ns=5,
+        )
+    )
     assert isinstance(depth, updates.DepthUpdate)
     assert depth.bid_levels == [Level(Decimal(1), Decimal(0))]
     assert depth.ask_levels == [Level(Decimal(2), Decimal("0.00005"))]
     assert depth.bids == [(100, 0)]
-    orders = view(feed.OrdersUpdate(BTC, 8, 9, 7, [feed.OrderChange(9, 3, 2, 200, 5)], 5))
+    orders = view(
+        feed.OrdersUpdate(
+            symbol=BTC,
+            first_seq=8,
+            seq=9,
+            prev_seq=7,
+            changes=[feed.OrderChange(seq=9, order_id=3, side=2, price_ticks=200, shown_lots=5)],
+            time_ns=5,
+        )
+    )
     assert isinstance(orders, updates.OrdersUpdate)
     (change,) = orders.changes
     assert (change.side, change.price, change.shown) == (Side.SELL, Decimal(2), Decimal("0.00005"))

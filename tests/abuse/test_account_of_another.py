@@ -1,5 +1,5 @@
-"""Whoever reaches a keyed exchange with another account's number, a captured request, or a key that
-may only read: no route serves him, and no order of his exists."""
+"""A keyed exchange serves no request with another account's number, with headers captured from
+another request, or with a key that may only read; none of them enters an order."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ ORDER = {"symbol": "BTC-USD", "order_type": "limit", "side": "buy", "quantity": 
          "price": "50000.00"}  # fmt: skip
 CAPTURED = 100
 REFUSED = (400, 401)
-"""400 is for a request that has become too old on the way."""
+"""Statuses of refused copies. A copy that has become too old on its way gets 400."""
 
 
 @pytest.fixture(scope="module", name="venue")
@@ -25,7 +25,7 @@ def fixture_venue() -> Iterator[KeyedExchange]:
 
 
 class Captured:
-    """Signs with the headers of one earlier request, whatever is sent."""
+    """Signs every request with the headers of one earlier request."""
 
     def __init__(self, headers: dict[str, str]) -> None:
         self._headers = headers
@@ -35,7 +35,7 @@ class Captured:
         return self._headers
 
 
-def test_every_operation_refuses_whoever_has_no_key_for_it(venue: KeyedExchange) -> None:
+def test_every_operation_refuses_a_request_without_a_key_for_it(venue: KeyedExchange) -> None:
     alice = venue.add_key("alice", 7)
     reader = venue.add_key("reader", 7, Scope.READ)
     captured = Captured(alice.headers("GET", "/api/v1/account"))

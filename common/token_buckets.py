@@ -7,6 +7,9 @@ bucket that is full is not kept.
 from collections.abc import Hashable
 from typing import Final
 
+CONNECTIONS_S: Final = 10
+"""Seconds whose connections an address may make at once."""
+
 BUCKETS_MAX: Final = 100_000
 """Most buckets kept; beyond it the one that was used first is full again."""
 
@@ -63,6 +66,11 @@ class TokenBuckets:
     def wait_ms(self, key: Hashable, now_ns: int) -> int:
         """Milliseconds, rounded up and at least one, until there is a token."""
         return max(1, -(-self.wait_ns(key, now_ns) // 1_000_000))
+
+    @classmethod
+    def of_connections(cls, per_s: int) -> "TokenBuckets | None":
+        """The buckets of addresses for new connections; None without a limit."""
+        return cls(per_s, CONNECTIONS_S * per_s) if per_s else None
 
     def _forget(self, now_ns: int) -> None:
         """Drop the buckets that are full, and further ones that were used first: a tenth at least,

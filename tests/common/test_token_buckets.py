@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from crossbook.gateway.limits import buckets as buckets_module
-from crossbook.gateway.limits.buckets import TokenBuckets
+from crossbook.common import token_buckets
+from crossbook.common.token_buckets import CONNECTIONS_S, TokenBuckets
 
 SECOND = 1_000_000_000
 
@@ -28,12 +28,12 @@ def test_buckets_hold_as_many_tokens_as_an_exact_count() -> None:
         exact = min(20.0, exact + 8 * step_ns / SECOND)
         is_at_an_edge = min(exact % 1, 1 - exact % 1) < 1e-6
         assert abs(buckets.left(1, now_ns) - int(exact)) <= is_at_an_edge
-        wanted = chance.randrange(12)
-        taken = buckets.take(1, wanted, now_ns)
-        assert taken <= wanted
+        requested = chance.randrange(12)
+        taken = buckets.take(1, requested, now_ns)
+        assert taken <= requested
         exact -= taken
         assert exact > -1e-6
-        assert taken == wanted or exact < 1 + 1e-6
+        assert taken == requested or exact < 1 + 1e-6
 
 
 def test_the_wait_is_until_the_next_token_and_no_longer() -> None:
@@ -71,7 +71,7 @@ def test_a_bucket_names_the_whole_seconds_until_it_is_full(now_ns: int, seconds:
 def test_buckets_are_bounded_and_full_ones_are_dropped_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(buckets_module, "BUCKETS_MAX", 100)
+    monkeypatch.setattr(token_buckets, "BUCKETS_MAX", 100)
     buckets = TokenBuckets(per_s=1, burst=2)
     buckets.take("old", 2, 0)
     for number in range(150):
@@ -79,3 +79,11 @@ def test_buckets_are_bounded_and_full_ones_are_dropped_first(
         assert len(buckets) <= 100
     assert buckets.left("old", 10 * SECOND) == 2
     assert buckets.left(149, 10 * SECOND) == 1
+
+
+def test_an_address_may_make_its_connections_of_ten_seconds_at_once() -> None:
+    buckets = TokenBuckets.of_connections(5)
+    assert buckets is not None
+    assert buckets.take("192.0.2.7", 1_000, 0) == 5 * CONNECTIONS_S
+    assert buckets.take("192.0.2.7", 1_000, SECOND) == 5
+    assert TokenBuckets.of_connections(0) is None
