@@ -55,7 +55,7 @@ from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConn
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.http_turns import HttpTurns
-from crossbook.gateway.web.stream_router import FaceRoute, stream_router
+from crossbook.gateway.web.stream_router import ApiRoute, FaceRoute, stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
 if TYPE_CHECKING:
@@ -79,13 +79,14 @@ class OrderEntry(Struct, frozen=True):
 
 class Interfaces:
     """The interfaces that the roles of this process name; `entry` is None for `streams` alone, and
-    `keys` for `AUTH=off`."""
+    `keys` for `AUTH=off`. Keys expire by `exchange_ns`."""
 
     def __init__(
         self,
         settings: Settings,
         context: Any,
         clock: Clock,
+        exchange_ns: Callable[[], int],
         entry: OrderEntry | None,
         listener: socket.socket,
         faults: "GatewayFaults | None" = None,
@@ -94,10 +95,12 @@ class Interfaces:
         self._settings = settings
         self._context = context
         self._clock = clock
+        self._exchange_ns = exchange_ns
         self._entry = entry
         self._faults = faults
         self._keys = keys
         self._starting: list[Callable[[], None]] = []
+        self._ending: list[Callable[[], None]] = []
         self._stopping: list[Callable[[], None]] = []
         self._shards = settings.each_shard()
         self._keyring = settings.keyring()
@@ -112,6 +115,8 @@ class Interfaces:
     async def stop(self) -> None:
         """Accept no more connections and let running requests end; `close` comes after order
         entry has ended."""
+        for end in self._ending:
+            end()
         await self._server.stop()
 
     def close(self) -> None:
@@ -151,11 +156,7 @@ class Interfaces:
             operations.faults_in_force = self._faults.in_force
         self._count_orders(metrics)
         face_paths = self._market_streams(feed, metrics, desks)
-        router = self._router(Admission(hosts), order_streams, metrics.streams, gate, face_paths)
-        if self._faults is not None:
-            router = self._faults.router(router, access)
-        hub = metrics.hub = Hub(router, self._limits())
-        buckets = None
+        buckets, face_api = None, None
         if requests := settings.limit("address_requests_per_second"):
             buckets = TokenBuckets(requests, 2 * requests)
             app = metrics.address_limits = AddressLimits(app, buckets, SystemClock().monotonic_ns)
@@ -163,6 +164,13 @@ class Interfaces:
             assert desks is not None
             face = self._with_binance(app, desks, metrics, buckets, Admission(hosts), access)
             app, metrics.address_weights = face, face.venue.weights
+            face_api = self._with_user_streams(face)
+        router = self._router(
+            Admission(hosts), order_streams, metrics.streams, gate, face_paths, face_api
+        )
+        if self._faults is not None:
+            router = self._faults.router(router, access)
+        hub = metrics.hub = Hub(router, self._limits())
         app = HttpTurns(app, hub.crowd.turns, SystemClock().monotonic_ns)
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
@@ -229,15 +237,8 @@ class Interfaces:
         from crossbook.gateway.auth.key_access import KeyAccess
         from crossbook.gateway.auth.sign_in import KeyGate
 
-        entry, clock = self._entry, self._clock
-
-        def exchange_ns() -> int:
-            if entry is None or not clock.is_manual:
-                return clock.now_ns()
-            return max(clock.now_ns(), *entry.local.times_ns)
-
         is_keyed = self._settings.feed_access == "keyed"
-        access = KeyAccess(self._keys, SystemClock().now_ns, exchange_ns, is_keyed)
+        access = KeyAccess(self._keys, SystemClock().now_ns, self._exchange_ns, is_keyed)
         return access, KeyGate(access)
 
     def _market_streams(
@@ -276,15 +277,16 @@ class Interfaces:
         streams: Streams | None,
         gate: "KeyGate | None",
         face: FaceRoute | None,
+        api: ApiRoute | None,
     ) -> Router:
         """The router of WebSockets, which opens streams by `gate` where there is one."""
         if gate is None:
             everybody = orders.route if orders is not None else None
-            return stream_router(admission, everybody, streams, face=face)
+            return stream_router(admission, everybody, streams, face=face, api=api)
         route = gate.order_route(orders) if orders is not None else None
         if self._settings.feed_access == "public":
-            return stream_router(admission, route, streams, face=face)
-        return stream_router(admission, route, streams, gate.market_stream, face)
+            return stream_router(admission, route, streams, face=face, api=api)
+        return stream_router(admission, route, streams, gate.market_stream, face, api)
 
     def _probes(self) -> Probes:
         probed: dict[str, tuple[str, Realm]] = {}
@@ -398,6 +400,18 @@ class Interfaces:
             settings.feed_access == "keyed",
             number_of=streams.number_of,
         )
+
+    def _with_user_streams(self, face: "FaceRest") -> ApiRoute:
+        """The path of the WebSocket API of the Binance-spot face, with its user streams."""
+        from crossbook.gateway.binance.ws_api.assembly import websocket_api
+
+        assert self._entry is not None, "the face needs order entry"
+        lifetime_s = self._settings.binance_connection_s
+        api, heartbeat = websocket_api(face, self._entry.local, lifetime_s)
+        self._starting.append(heartbeat.start)
+        self._ending.append(api.shut_down)
+        self._stopping.append(heartbeat.stop)
+        return api.route
 
 
 class _Desks(Struct, frozen=True):

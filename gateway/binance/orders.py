@@ -223,7 +223,8 @@ class Orders:
             raise Refusal(CANCEL_REJECTED, text)
         try:
             request = Cancel(0, instrument.symbol, state.order_id)
-            answer = await self._venue.trading.command(account, request)
+            with self._venue.cancel_names.given(state.order_id, name):
+                answer = await self._venue.trading.command(account, request)
         except Problem as problem:
             raise refusal_of(problem, CANCEL_REJECTED) from None
         ack = answer.reply

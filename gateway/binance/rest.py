@@ -51,9 +51,10 @@ _encode = msgspec.json.Encoder().encode
 class FaceRest:
     """Serves the paths of the face, and everything else by `app`.
 
-    `routes` and `access` do without HTTP, so that the WebSocket API answers by the same ones.
-    With `market_data_is_keyed` market data needs a signature, and with `keys_are_signed` so does a
-    route that needs a key only: the id of a key is no secret here.
+    `routes`, `access` and `signed`, the kinds of routes that need a signature, do without HTTP, so
+    that the WebSocket API answers by the same ones. With `market_data_is_keyed` market data needs a
+    signature, and with `keys_are_signed` so does a route that needs a key only: the id of a key is
+    no secret here.
     """
 
     def __init__(
@@ -75,11 +76,11 @@ class FaceRest:
         self.access = access
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
-        self._signed = {Security.SIGNED}
+        self.signed = {Security.SIGNED}
         if market_data_is_keyed:
-            self._signed.add(Security.NONE)
+            self.signed.add(Security.NONE)
         if keys_are_signed:
-            self._signed.add(Security.KEY)
+            self.signed.add(Security.KEY)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -161,7 +162,7 @@ class FaceRest:
         body: bytes,
     ) -> int:
         """The account that a request acts for."""
-        if route.security in self._signed:
+        if route.security in self.signed:
             payload = payload_of(query, body)
             return self.access.account(key_id, route.scope, peer, asked, payload)
         if route.security != Security.KEY:

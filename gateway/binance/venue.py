@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import OrderState
 from crossbook.gateway.api.lookup import Lookup, MarketView
 from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.listen_keys import ListenKeys
 from crossbook.gateway.binance.market.queries import MarketQueries
 from crossbook.gateway.binance.order_counts import OrderCounts
@@ -41,6 +42,7 @@ class Venue(Struct, frozen=True):
     listen_keys: ListenKeys
     now_ns: Callable[[], int]
     max_open_orders: int = 0
+    cancel_names: CancelNames = field(default_factory=CancelNames)
 
     def instrument(self, asked: Parameters) -> Instrument:
         """The instrument of the parameter `symbol`; raises `Refusal`."""
