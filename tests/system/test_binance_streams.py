@@ -4,6 +4,7 @@ procedure while the publisher is killed, and trades, klines and tickers as REST 
 import json
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -50,6 +51,27 @@ class Follower:
                 self.strict.receive(message["data"])
 
 
+def until(client: Follower, condition: Callable[[], bool]) -> None:
+    """Read until a condition holds: streams of a pace follow the trades."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the stream does not show what REST does"
+        client.read(0.2)
+
+
+def has_last_price(exchange: Exchange, ticker: dict[str, Any]) -> bool:
+    """Whether REST has the last price of a ticker event."""
+    return bool(ticker["c"] == rest(exchange, "ticker/24hr?symbol=BTCUSDT")["lastPrice"])
+
+
+def has_candle(exchange: Exchange, kline: dict[str, Any]) -> bool:
+    """Whether REST has the candle of a kline event, which trades after the event have changed."""
+    path = f"klines?symbol=BTCUSDT&interval=3m&startTime={kline['t']}&limit=1"
+    row = rest(exchange, path)[0]
+    begin = [kline["t"], kline["o"], kline["h"], kline["l"], kline["c"]]
+    return [*row[:6], row[7], row[8]] == [*begin, kline["v"], kline["q"], kline["n"]]
+
+
 def test_books_trades_klines_and_tickers_of_the_face() -> None:
     with (
         Exchange(order=RECORDED, GATEWAY_ROLES="orders,binance") as exchange,
@@ -89,10 +111,5 @@ def test_books_trades_klines_and_tickers_of_the_face() -> None:
             assert (each["p"], each["q"], each["T"]) == (
                 trade["price"], trade["qty"], trade["time"],
             )  # fmt: skip
-        kline = client.events["btcusdt@kline_3m"][-1]["k"]
-        begin = kline["t"]
-        row = rest(exchange, f"klines?symbol=BTCUSDT&interval=3m&startTime={begin}&limit=1")[0]
-        assert row[:5] == [begin, kline["o"], kline["h"], kline["l"], kline["c"]]
-        assert (row[5], row[7], row[8]) == (kline["v"], kline["q"], kline["n"])
-        day = rest(exchange, "ticker/24hr?symbol=BTCUSDT")
-        assert client.events["btcusdt@ticker"][-1]["c"] == day["lastPrice"]
+        until(client, lambda: has_candle(exchange, client.events["btcusdt@kline_3m"][-1]["k"]))
+        until(client, lambda: has_last_price(exchange, client.events["btcusdt@ticker"][-1]))
