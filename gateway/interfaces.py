@@ -164,7 +164,7 @@ class Interfaces:
             assert desks is not None
             face = self._with_binance(app, desks, metrics, buckets, Admission(hosts), access)
             app, metrics.address_weights = face, face.venue.weights
-            face_api = self._with_user_streams(face)
+            face_api = self._with_user_streams(face, metrics)
         router = self._router(
             Admission(hosts), order_streams, metrics.streams, gate, face_paths, face_api
         )
@@ -401,17 +401,20 @@ class Interfaces:
             number_of=streams.number_of,
         )
 
-    def _with_user_streams(self, face: "FaceRest") -> ApiRoute:
+    def _with_user_streams(self, face: "FaceRest", metrics: GatewayMetrics) -> ApiRoute:
         """The path of the WebSocket API of the Binance-spot face, with its user streams."""
-        from crossbook.gateway.binance.ws_api.assembly import websocket_api
+        from crossbook.gateway.binance.ws_api.assembly import user_face
 
         assert self._entry is not None, "the face needs order entry"
-        lifetime_s = self._settings.binance_connection_s
-        api, heartbeat = websocket_api(face, self._entry.local, lifetime_s)
-        self._starting.append(heartbeat.start)
-        self._ending.append(api.shut_down)
-        self._stopping.append(heartbeat.stop)
-        return api.route
+        assert metrics.face_streams is not None, "the face has streams"
+        user = user_face(
+            face, metrics.face_streams, self._entry.local, self._settings.binance_connection_s
+        )
+        metrics.user_streams = user.api.streams
+        self._starting.append(user.start)
+        self._ending.append(user.shut_down)
+        self._stopping.append(user.stop)
+        return user.api.route
 
 
 class _Desks(Struct, frozen=True):

@@ -26,7 +26,9 @@ from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.problem import (
     AMEND_REJECTED,
     CANCEL_REJECTED,
+    INVALID_MESSAGE,
     INVALID_RESTRICTIONS,
+    ORDER_REJECTED,
     REPLACE_FAILED,
     REPLACE_PARTLY_FAILED,
     TOO_MANY_ORDERS,
@@ -53,6 +55,9 @@ _RESTRICTIONS: Final = {
     "ONLY_PARTIALLY_FILLED": int(OrderStatus.PARTIALLY_FILLED),
 }
 _REPLACED: Final = ("cancelOrderId", "cancelOrigClientOrderId")
+_OF_THE_ORDER: Final = (ORDER_REJECTED, INVALID_MESSAGE)
+"""Codes by which a matching engine refuses an order."""
+
 _MODES: Final = ("STOP_ON_FAILURE", "ALLOW_FAILURE")
 _EXCEEDED_MODES: Final = ("DO_NOTHING", "CANCEL_ONLY")
 _REPLACE_PARTLY: Final = "Order cancel-replace partially failed."
@@ -183,6 +188,9 @@ class Orders:
                 placed = await self._place(account, asked, instrument, wanted)
             except Refusal as refusal:
                 order_refusal = refusal
+                if canceled is not None and refusal.code in _OF_THE_ORDER:
+                    for listener in self._venue.on_rejected:
+                        listener(account, instrument, wanted.order, refusal.msg)
         was_tried = placed is not None or order_refusal is not None
         result = {
             "cancelResult": "SUCCESS" if canceled is not None else "FAILURE",

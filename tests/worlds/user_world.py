@@ -9,13 +9,19 @@ import hmac
 import json
 from typing import Any
 
+from crossbook.common.messages.commands import AdjustBalance
 from crossbook.common.messages.entry import MassCancel
+from crossbook.common.messages.events import EventBatch
+from crossbook.gateway.binance.streams.client import StreamClient
+from crossbook.gateway.binance.streams.route import StreamPaths
+from crossbook.gateway.binance.streams.streams import FaceStreams
 from crossbook.gateway.binance.ws_api.api import PATH
-from crossbook.gateway.binance.ws_api.assembly import websocket_api
+from crossbook.gateway.binance.ws_api.assembly import user_face
 from crossbook.gateway.binance.ws_api.client import ApiClient
 from crossbook.gateway.web.channel import Handshake
 from tests.worlds.event_loop import next_iteration
 from tests.worlds.face_world import FaceWorld
+from tests.worlds.rest_world import NOW_NS
 from tests.worlds.stream_world import FakeConnection
 
 LIFETIME_S = 86_400
@@ -27,7 +33,12 @@ class UserWorld(FaceWorld):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.api, self.heartbeat = websocket_api(self.face, self.sessions, LIFETIME_S, self.wall)
+        view: Any = self.market
+        self.streams = FaceStreams(view, lambda *_: None, LIFETIME_S)
+        self.user = user_face(self.face, self.streams, self.sessions, LIFETIME_S, self.wall)
+        self.api = self.user.api
+        self._adjusted = 0
+        self._paths = StreamPaths(self.streams, lambda: ())
 
     def connect(self, query: str = "") -> "ApiUser":
         """A connection to the WebSocket API."""
@@ -35,10 +46,33 @@ class UserWorld(FaceWorld):
         assert isinstance(channel, ApiClient), channel
         return ApiUser(self, channel)
 
+    def listen(self, path: str) -> FakeConnection:
+        """A connection to the streams at `/ws` or `/stream`."""
+        client = self._paths.find(*path.partition("?")[::2])
+        assert isinstance(client, StreamClient), client
+        return FakeConnection(client)
+
     async def quiet(self) -> None:
         """Wait until everything that was begun is done."""
         for _ in range(50):
             await next_iteration()
+
+    def adjust(self, account: int, asset: str, units: int) -> None:
+        """Deposit or withdraw an amount."""
+        self._adjusted += 1
+        name = f"transfer-{self._adjusted}"
+        command = AdjustBalance(0, self._adjusted, account, 1, asset, units, name)
+        first_seq = self.engine.seq + 1
+        events = self.engine.apply(command, NOW_NS)
+        self.desk.apply(
+            EventBatch(
+                incarnation=1,
+                first_seq=first_seq,
+                last_seq=self.engine.seq,
+                time_ns=NOW_NS,
+                events=events,
+            )
+        )
 
     def mass_cancel(self, account: int) -> None:
         """Cancel all orders of an account over another interface."""

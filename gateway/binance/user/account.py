@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import New
 from crossbook.common.messages.events import (
     AccountOpened,
     BalanceAdjusted,
@@ -25,13 +26,14 @@ from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.decimals import FaceAxis, asset_axis
 from crossbook.gateway.binance.user import events
 from crossbook.gateway.binance.user.events import Change, UserEvent, execution_report
-from crossbook.gateway.binance.user.orders import OpenOrder, accepted
+from crossbook.gateway.binance.user.orders import OpenOrder, accepted, refused
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
 _FILLED: Final = int(OrderStatus.FILLED)
 _CANCELED: Final = int(OrderStatus.CANCELED)
 _EXPIRED: Final = int(OrderStatus.EXPIRED)
+_REJECTED: Final = int(OrderStatus.REJECTED)
 _EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
 _BUY: Final = int(Side.BUY)
 
@@ -106,6 +108,11 @@ class AccountEvents:
         """Apply an event that concerns the account."""
         self.time_ns = time_ns
         self._appliers[type(event)](event)
+
+    def refuse(self, order: New, instrument: Instrument, text: str, time_ns: int) -> None:
+        """Report an order that was refused."""
+        change = Change(events.REJECTED, _REJECTED, 0, time_ns, rejected_for=text)
+        self._made.append(execution_report(refused(order, instrument, time_ns), change))
 
     def collect(self) -> list[UserEvent]:
         """Remove and return the events made since the last call."""
@@ -203,7 +210,7 @@ class AccountEvents:
             return
         order.price_ticks = event.price_ticks
         order.quantity_lots = event.quantity_lots
-        order.trigger_ticks = event.trigger_ticks or order.trigger_ticks
+        order.trigger_ticks = event.trigger_ticks
         order.display_lots = event.display_lots
         self._report(order, Change(events.REPLACED, order.status, event.seq, self.time_ns))
 

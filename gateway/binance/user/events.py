@@ -24,7 +24,7 @@ from crossbook.gateway.binance.states import (
     type_word,
 )
 from crossbook.gateway.binance.symbols import face_symbol
-from crossbook.gateway.binance.user.orders import OpenOrder
+from crossbook.gateway.binance.user.orders import NO_ORDER, OpenOrder
 
 NEW: Final = "NEW"
 TRADE: Final = "TRADE"
@@ -36,9 +36,6 @@ REJECTED: Final = "REJECTED"
 
 NO_TRADE: Final = -1
 """The trade id of a report that is of no trade."""
-
-NO_ORDER: Final = -1
-"""The id of an order that was refused, and has none."""
 
 _BUY: Final = int(Side.BUY)
 _OPEN: Final = (int(OrderStatus.NEW), int(OrderStatus.PARTIALLY_FILLED))
@@ -95,7 +92,9 @@ def execution_report(order: OpenOrder, change: Change) -> UserEvent:
     """The report of a change; `order` is as it is after it."""
     grid = grid_of(order.instrument)
     lots, price, quote = grid.quantity.text, grid.price.text, grid.quote.text
-    name = shown_name(order.client_order_id, order.order_id)
+    name = order.client_order_id
+    if order.order_id != NO_ORDER:
+        name = shown_name(name, order.order_id)
     document: dict[str, Any] = {
         "e": "executionReport",
         "E": 0,

@@ -4,13 +4,19 @@ An event of a matching engine has what changed. Clients want every term of the o
 and sums over its trades: those are kept here while the order is open.
 """
 
+from typing import Final
+
 from msgspec import Struct
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import Instructions
+from crossbook.common.messages.entry import New
 from crossbook.common.messages.events import OrderAccepted
 from crossbook.common.messages.history_queries import OrderRecord
 from crossbook.common.types import OrderStatus
+
+NO_ORDER: Final = -1
+"""The id of an order that was refused, and has none."""
 
 _PLAIN = Instructions()
 _NEW = int(OrderStatus.NEW)
@@ -71,6 +77,28 @@ def accepted(event: OrderAccepted, instrument: Instrument, time_ns: int) -> Open
         time_ns,
         0 if terms.trigger_ticks else time_ns,
         event.seq - 1,
+    )
+
+
+def refused(order: New, instrument: Instrument, time_ns: int) -> OpenOrder:
+    """An order that was refused at this time, and has no id."""
+    return OpenOrder(
+        instrument,
+        NO_ORDER,
+        order.client_order_id,
+        order.side,
+        order.order_type,
+        order.time_in_force,
+        int(order.price),
+        int(order.quantity),
+        int(order.quote_amount),
+        int(order.stop_price),
+        int(order.display_quantity),
+        order.post_only,
+        order.prevention,
+        time_ns,
+        0,
+        0,
     )
 
 

@@ -10,10 +10,11 @@ come before the answer to its query, after those too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
-from crossbook.common.messages.entry import Balance
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import Balance, New
 from crossbook.common.messages.events import (
     AccountOpened,
     BalanceAdjusted,
@@ -79,7 +80,7 @@ class Exchange(Protocol):
 class _Stream:
     """The stream of one account."""
 
-    __slots__ = ("asks", "events", "is_live", "kept", "loading", "subscribers")
+    __slots__ = ("asks", "events", "is_held", "is_live", "kept", "loading", "subscribers")
 
     def __init__(self, events: AccountEvents) -> None:
         self.events = events
@@ -87,6 +88,7 @@ class _Stream:
         self.kept: list[tuple[Any, int]] = []
         self.loading: asyncio.Task[None] | None = None
         self.is_live = False
+        self.is_held = False
         self.asks = False
 
 
@@ -116,23 +118,28 @@ class UserStreams:
         """Send a client the events of an account. `begin` is called before the first one, where
         the answer to the client is sent. Raises `Refusal` where the account's open orders cannot
         be read now."""
-        while True:
-            stream = self._streams.get(account)
-            if stream is None:
-                stream = _Stream(AccountEvents(account, self._instruments, self._names))
-                self._streams[account] = stream
-                stream.loading = self._start(self._load(account, stream))
-            if stream.loading is not None:
-                await asyncio.wait((stream.loading,))
-            if self._streams.get(account) is stream and stream.is_live:
-                break
-            if not stream.is_live:
-                raise busy()
-            # Another client of it has come and gone meanwhile.
-        # What is made but not sent happened before this client was there.
-        self._flush(account, stream)
-        begin()
-        stream.subscribers[subscriber] = None
+        stream = await self._live(account)
+        self._add(account, stream, subscriber, begin)
+
+    def join(self, account: int, subscriber: Subscriber) -> bool:
+        """The same at once, where the account is followed already; false where it is not."""
+        stream = self._streams.get(account)
+        if stream is None or not stream.is_live:
+            return False
+        self._add(account, stream, subscriber, lambda: None)
+        return True
+
+    async def hold(self, account: int) -> None:
+        """Follow an account from now on, also without clients, until `release`. Raises `Refusal`
+        as `subscribe` does."""
+        (await self._live(account)).is_held = True
+
+    def release(self, account: int) -> None:
+        """Follow an account no longer than it has clients."""
+        stream = self._streams.get(account)
+        if stream is not None:
+            stream.is_held = False
+            self._drop_unwanted(account, stream)
 
     def unsubscribe(self, account: int, subscriber: Subscriber) -> None:
         """Send a client nothing more of an account; one without clients is followed no longer."""
@@ -140,8 +147,7 @@ class UserStreams:
         if stream is None:
             return
         stream.subscribers.pop(subscriber, None)
-        if not stream.subscribers and stream.is_live:
-            del self._streams[account]
+        self._drop_unwanted(account, stream)
 
     def follow(self, batch: EventBatch) -> None:
         """Receive the next events of a matching engine."""
@@ -167,6 +173,15 @@ class UserStreams:
             loop = asyncio.get_running_loop()
             loop.call_soon(loop.call_soon, self._send_changed)
 
+    def refuse(
+        self, account: int, instrument: Instrument, order: New, text: str, time_ns: int
+    ) -> None:
+        """Report an order of an account that was refused."""
+        stream = self._streams.get(account)
+        if stream is not None and stream.is_live:
+            stream.events.refuse(order, instrument, text, time_ns)
+            self._flush(account, stream)
+
     def lose(self) -> None:
         """Events were lost: every client has to begin anew."""
         streams, self._streams = self._streams, {}
@@ -174,6 +189,30 @@ class UserStreams:
             stream.is_live = False
             for subscriber in list(stream.subscribers):
                 subscriber.lose("events were lost: connect again")
+
+    def _add(
+        self, account: int, stream: _Stream, subscriber: Subscriber, begin: Callable[[], None]
+    ) -> None:
+        # What is made but not sent happened before this client was there.
+        self._flush(account, stream)
+        begin()
+        stream.subscribers[subscriber] = None
+
+    async def _live(self, account: int) -> _Stream:
+        """The stream of an account, with its open orders. Raises `Refusal`."""
+        while True:
+            stream = self._streams.get(account)
+            if stream is None:
+                stream = _Stream(AccountEvents(account, self._instruments, self._names))
+                self._streams[account] = stream
+                stream.loading = self._start(self._load(account, stream))
+            if stream.loading is not None:
+                await asyncio.wait((stream.loading,))
+            if self._streams.get(account) is stream and stream.is_live:
+                return stream
+            if not stream.is_live:
+                raise busy()
+            # Another client of it has come and gone meanwhile.
 
     def _take(self, stream: _Stream, event: Any, time_ns: int) -> None:
         if not stream.is_live:
@@ -216,9 +255,11 @@ class UserStreams:
     def _flush(self, account: int, stream: _Stream) -> None:
         """Send what is made, then the balances that it has touched."""
         made = stream.events.collect()
+        if not stream.subscribers:
+            stream.events.touched.clear()
+            return
         if made:
-            for subscriber in list(stream.subscribers):
-                subscriber.send_events(made)
+            self._send(stream, made)
         if stream.events.touched and not stream.asks:
             stream.asks = True
             self._start(self._ask_balances(account, stream))
@@ -254,8 +295,15 @@ class UserStreams:
         # The reports of changes that the balances have come before them.
         made = stream.events.collect()
         made.append(account_position(rows, stream.events.time_ns))
+        self._send(stream, made)
+
+    def _send(self, stream: _Stream, made: Sequence[UserEvent]) -> None:
         for subscriber in list(stream.subscribers):
             subscriber.send_events(made)
+
+    def _drop_unwanted(self, account: int, stream: _Stream) -> None:
+        if stream.is_live and not stream.subscribers and not stream.is_held:
+            del self._streams[account]
 
     def _start(self, work: Awaitable[None]) -> "asyncio.Task[None]":
         task = asyncio.ensure_future(work)

@@ -254,3 +254,29 @@ def test_orders_of_other_interfaces_and_only_of_the_account() -> None:
             assert (report["o"], report["i"]) == ("LIMIT_MAKER", 1)
 
     run(main())
+
+
+def test_a_new_order_that_replaces_nothing_is_rejected() -> None:
+    async def main() -> None:
+        async with UserWorld() as world:
+            client, bot = await subscribed(world), world.bot(1)
+            await bot.limit("BUY", "1", "50000", newClientOrderId="old")
+            await world.bot(2).limit("SELL", "1", "51000")
+            await client.events()
+            answer = await bot.send(
+                "POST", "order/cancelReplace", symbol="BTCUSDT", side="BUY", type="LIMIT_MAKER",
+                price="51000", quantity="1", cancelReplaceMode="STOP_ON_FAILURE",
+                cancelOrigClientOrderId="old", newClientOrderId="new",
+            )  # fmt: skip
+            assert answer.status_code == 409
+            canceled, rejected = await client.reports()
+            assert kinds([canceled, rejected]) == [
+                ("CANCELED", "CANCELED"), ("REJECTED", "REJECTED"),
+            ]  # fmt: skip
+            assert (rejected["i"], rejected["c"], rejected["o"], rejected["p"]) == (
+                -1, "new", "LIMIT_MAKER", "51000.00000000",
+            )  # fmt: skip
+            assert rejected["r"] == "Order would immediately match and take."
+            assert rejected["w"] is False
+
+    run(main())

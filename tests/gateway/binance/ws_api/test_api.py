@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from crossbook.common.keys import Key
 from crossbook.common.rules import Rules
 from crossbook.gateway.binance.assembly import FaceLimits
+from crossbook.gateway.binance.signing import DemoKeys
 from crossbook.gateway.binance.ws_api import client as api_client
 from crossbook.gateway.binance.ws_api.methods import PATHS
 from tests.worlds.user_world import UserWorld
@@ -359,5 +361,49 @@ def test_times_in_microseconds_are_by_the_url() -> None:
             (report,) = await client.reports()
             assert report["T"] == world.clock.now_ns() // 1_000
             assert json.dumps(report["O"]) == str(report["T"])
+
+    run(main())
+
+
+class ChangingKeys(DemoKeys):
+    """Demo keys, some of which are deleted."""
+
+    def __init__(self) -> None:
+        self.deleted: set[str] = set()
+
+    def find(self, key_id: str) -> Key | None:
+        """The demo key of this id."""
+        return None if key_id in self.deleted else super().find(key_id)
+
+
+def test_a_subscription_ends_with_its_key() -> None:
+    async def main() -> None:
+        keys = ChangingKeys()
+        async with UserWorld(keys=keys) as world:
+            client = world.connect()
+            assert [await client.subscribe(account) for account in (1, 2)] == [0, 1]
+            keys.deleted.add("demo-1")
+            world.user.beat()
+            (message,) = client.connection.pop_messages()
+            assert (message["subscriptionId"], message["event"]["e"]) == (
+                0, "eventStreamTerminated",
+            )  # fmt: skip
+            await world.bot(2).limit("BUY", "1", "50000")
+            assert len(await client.events()) == 1
+            assert len(world.api.streams) == 1
+
+    run(main())
+
+
+def test_a_stream_whose_orders_cannot_be_read_is_refused_and_begins_later() -> None:
+    async def main() -> None:
+        async with UserWorld() as world:
+            client = world.connect()
+            world.answers = False
+            method = "userDataStream.subscribe.signature"
+            assert (await client.error(method, **client.signed(1)))[:2] == (503, -1008)
+            assert len(world.api.streams) == 0
+            world.answers = True
+            assert await client.subscribe(1) == 1
 
     run(main())
