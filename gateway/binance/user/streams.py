@@ -219,8 +219,11 @@ class UserStreams:
             if len(stream.kept) <= KEPT_MAX:
                 stream.kept.append((event, time_ns))
             return
+        account = stream.events.account
         stream.events.apply(event, time_ns)
-        self._changed[stream.events.account] = None
+        self._changed[account] = None
+        # The query goes out before the client can send its next request, which may take long.
+        self._ask(account, stream)
 
     async def _load(self, account: int, stream: _Stream) -> None:
         """Load the open orders of an account, and go on with what happened meanwhile."""
@@ -260,7 +263,11 @@ class UserStreams:
             return
         if made:
             self._send(stream, made)
-        if stream.events.touched and not stream.asks:
+        self._ask(account, stream)
+
+    def _ask(self, account: int, stream: _Stream) -> None:
+        """Ask for the balances of an account, if clients wait for some and none are on the way."""
+        if stream.events.touched and stream.subscribers and not stream.asks:
             stream.asks = True
             self._start(self._ask_balances(account, stream))
 
