@@ -7,6 +7,7 @@ from crossbook.common.instruments import example
 from crossbook.common.types import OrderStatus, RejectReason, Side
 from crossbook.gateway.binance import listen_keys
 from crossbook.gateway.binance.decimals import asset_axis
+from crossbook.gateway.binance.order_queries import OPEN_MOST
 from crossbook.gateway.binance.parameters import PARAMETERS_MAX
 from crossbook.gateway.binance.user import events
 from crossbook.gateway.binance.user.events import Change, UserEvent
@@ -69,5 +70,6 @@ def test_limits_are_listed_as_they_are() -> None:
     assert listed["subscriptions of a connection"] == subscriptions
     assert listed["bytes of a request"] == f"{Limits().message_max:,}"
     assert listed["parameters of a request"] == str(PARAMETERS_MAX)
+    assert listed["open orders of an account with a stream"] == f"{OPEN_MOST:,}"
     keys = f"{listen_keys.KEYS_MAX:,}"
     assert listed["accounts with listen keys of a gateway"] == keys

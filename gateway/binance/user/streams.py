@@ -11,6 +11,7 @@ come before the answer to its query, after those too.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from crossbook.common.instruments import Instrument
@@ -80,7 +81,7 @@ class Exchange(Protocol):
 class _Stream:
     """The stream of one account."""
 
-    __slots__ = ("asks", "events", "is_held", "is_live", "kept", "loading", "subscribers")
+    __slots__ = ("asks", "events", "is_live", "kept", "loading", "subscribers")
 
     def __init__(self, events: AccountEvents) -> None:
         self.events = events
@@ -88,7 +89,6 @@ class _Stream:
         self.kept: list[tuple[Any, int]] = []
         self.loading: asyncio.Task[None] | None = None
         self.is_live = False
-        self.is_held = False
         self.asks = False
 
 
@@ -100,6 +100,7 @@ class UserStreams:
         self._instruments = instruments
         self._names = names
         self._streams: dict[int, _Stream] = {}
+        self._held: set[int] = set()
         self._changed: dict[int, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -131,14 +132,15 @@ class UserStreams:
 
     async def hold(self, account: int) -> None:
         """Follow an account from now on, also without clients, until `release`. Raises `Refusal`
-        as `subscribe` does."""
-        (await self._live(account)).is_held = True
+        as `subscribe` does; the account is followed from its first client on then."""
+        self._held.add(account)
+        await self._live(account)
 
     def release(self, account: int) -> None:
         """Follow an account no longer than it has clients."""
+        self._held.discard(account)
         stream = self._streams.get(account)
         if stream is not None:
-            stream.is_held = False
             self._drop_unwanted(account, stream)
 
     def unsubscribe(self, account: int, subscriber: Subscriber) -> None:
@@ -189,6 +191,13 @@ class UserStreams:
             stream.is_live = False
             for subscriber in list(stream.subscribers):
                 subscriber.lose("events were lost: connect again")
+        for account in self._held:
+            self._start(self._hold_again(account))
+
+    async def _hold_again(self, account: int) -> None:
+        """Follow a held account anew. Where that is not possible now, its first client waits."""
+        with suppress(Refusal):
+            self._drop_unwanted(account, await self._live(account))
 
     def _add(
         self, account: int, stream: _Stream, subscriber: Subscriber, begin: Callable[[], None]
@@ -309,7 +318,7 @@ class UserStreams:
             subscriber.send_events(made)
 
     def _drop_unwanted(self, account: int, stream: _Stream) -> None:
-        if stream.is_live and not stream.subscribers and not stream.is_held:
+        if stream.is_live and not stream.subscribers and account not in self._held:
             del self._streams[account]
 
     def _start(self, work: Awaitable[None]) -> "asyncio.Task[None]":

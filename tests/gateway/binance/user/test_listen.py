@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from crossbook.gateway.binance.listen_keys import LIFE_NS
+from tests.worlds.event_loop import next_iteration
 from tests.worlds.stream_world import FakeConnection
 from tests.worlds.user_world import UserWorld
 
@@ -168,6 +169,38 @@ def test_an_account_is_followed_as_long_as_its_key_lives() -> None:
             assert (len(world.api.streams), world.api.streams.subscribers) == (1, 0)
             world.clock.advance_ns(LIFE_NS)
             world.user.beat()
+            assert len(world.api.streams) == 0
+
+    run(main())
+
+
+def test_an_account_with_a_key_is_followed_anew_after_lost_events() -> None:
+    async def main() -> None:
+        async with UserWorld() as world:
+            key = await key_of(world)
+            client = world.listen(f"/ws/{key}")
+            world.desk.announce_gap()
+            assert client.ended is not None
+            client.leave()
+            await world.quiet()
+            again = world.listen(f"/ws/{key}")
+            await world.bot(1).limit("BUY", "1", "50000")
+            await world.quiet()
+            assert [each["x"] for each in again.pop_messages()] == ["NEW"]
+
+    run(main())
+
+
+def test_a_key_that_was_closed_holds_no_account() -> None:
+    async def main() -> None:
+        async with UserWorld() as world:
+            opening = asyncio.ensure_future(key_of(world))
+            while not len(world.face.venue.listen_keys):
+                await next_iteration()
+            keys, now_ns = world.face.venue.listen_keys, world.clock.now_ns()
+            keys.close(keys.open(1, now_ns), 1, now_ns)
+            await opening
+            await world.quiet()
             assert len(world.api.streams) == 0
 
     run(main())
