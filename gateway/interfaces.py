@@ -55,7 +55,7 @@ from crossbook.gateway.web.http_connection import HTTP_CONNECTIONS_MAX, HttpConn
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.http_turns import HttpTurns
-from crossbook.gateway.web.stream_router import FaceRoute, stream_router
+from crossbook.gateway.web.stream_router import ApiRoute, FaceRoute, stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Interfaces:
         self._faults = faults
         self._keys = keys
         self._starting: list[Callable[[], None]] = []
+        self._ending: list[Callable[[], None]] = []
         self._stopping: list[Callable[[], None]] = []
         self._shards = settings.each_shard()
         self._keyring = settings.keyring()
@@ -114,6 +115,8 @@ class Interfaces:
     async def stop(self) -> None:
         """Accept no more connections and let running requests end; `close` comes after order
         entry has ended."""
+        for end in self._ending:
+            end()
         await self._server.stop()
 
     def close(self) -> None:
@@ -153,11 +156,7 @@ class Interfaces:
             operations.faults_in_force = self._faults.in_force
         self._count_orders(metrics)
         face_paths = self._market_streams(feed, metrics, desks)
-        router = self._router(Admission(hosts), order_streams, metrics.streams, gate, face_paths)
-        if self._faults is not None:
-            router = self._faults.router(router, access)
-        hub = metrics.hub = Hub(router, self._limits())
-        buckets = None
+        buckets, face_api = None, None
         if requests := settings.limit("address_requests_per_second"):
             buckets = TokenBuckets(requests, 2 * requests)
             app = metrics.address_limits = AddressLimits(app, buckets, SystemClock().monotonic_ns)
@@ -167,6 +166,13 @@ class Interfaces:
             app, metrics.address_weights = face, face.venue.weights
             if self._faults is not None:
                 app = self._faults.face(face)
+            face_api = self._with_user_streams(face, metrics)
+        router = self._router(
+            Admission(hosts), order_streams, metrics.streams, gate, face_paths, face_api
+        )
+        if self._faults is not None:
+            router = self._faults.router(router, access)
+        hub = metrics.hub = Hub(router, self._limits())
         app = HttpTurns(app, hub.crowd.turns, SystemClock().monotonic_ns)
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection, self._tls())
@@ -273,15 +279,16 @@ class Interfaces:
         streams: Streams | None,
         gate: "KeyGate | None",
         face: FaceRoute | None,
+        api: ApiRoute | None,
     ) -> Router:
         """The router of WebSockets, which opens streams by `gate` where there is one."""
         if gate is None:
             everybody = orders.route if orders is not None else None
-            return stream_router(admission, everybody, streams, face=face)
+            return stream_router(admission, everybody, streams, face=face, api=api)
         route = gate.order_route(orders) if orders is not None else None
         if self._settings.feed_access == "public":
-            return stream_router(admission, route, streams, face=face)
-        return stream_router(admission, route, streams, gate.market_stream, face)
+            return stream_router(admission, route, streams, face=face, api=api)
+        return stream_router(admission, route, streams, gate.market_stream, face, api)
 
     def _probes(self) -> Probes:
         probed: dict[str, tuple[str, Realm]] = {}
@@ -395,6 +402,21 @@ class Interfaces:
             settings.feed_access == "keyed",
             number_of=streams.number_of,
         )
+
+    def _with_user_streams(self, face: "FaceRest", metrics: GatewayMetrics) -> ApiRoute:
+        """The path of the WebSocket API of the Binance-spot face, with its user streams."""
+        from crossbook.gateway.binance.ws_api.assembly import user_face
+
+        assert self._entry is not None, "the face needs order entry"
+        assert metrics.face_streams is not None, "the face has streams"
+        user = user_face(
+            face, metrics.face_streams, self._entry.local, self._settings.binance_connection_s
+        )
+        metrics.user_streams = user.api.streams
+        self._starting.append(user.start)
+        self._ending.append(user.shut_down)
+        self._stopping.append(user.stop)
+        return user.api.route
 
 
 class _Desks(Struct, frozen=True):

@@ -47,6 +47,8 @@ KINDS: Final[Mapping[str, str]] = {
     "gateway/binance/*": "edge",
     "gateway/binance/market/*": "pure",
     "gateway/binance/streams/*": "pure",
+    "gateway/binance/user/*": "edge",
+    "gateway/binance/ws_api/*": "edge",
     "gateway/history/*": "edge",
     "gateway/faults/*": "edge",
     "gateway/operations/*": "edge",

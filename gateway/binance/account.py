@@ -109,7 +109,11 @@ class Accounts:
 
     async def open_listen_key(self, account: int, asked: Parameters) -> Any:
         """`POST userDataStream`: the listen key of the account, for an hour from now on."""
-        return {"listenKey": self._venue.listen_keys.open(account, self._venue.now_ns())}
+        keys = self._venue.listen_keys
+        key = keys.open(account, self._venue.now_ns())
+        if keys.on_open is not None:
+            await keys.on_open(key, account)
+        return {"listenKey": key}
 
     async def renew_listen_key(self, account: int, asked: Parameters) -> Any:
         """`PUT userDataStream`: nothing; the key lives for another hour."""

@@ -6,7 +6,7 @@ renewed. This gateway keeps its own keys: a client opens the stream where it got
 
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from msgspec import Struct
@@ -41,7 +41,8 @@ def drawn_key() -> str:
 class ListenKeys:
     """The listen keys of this gateway, at most one for each account.
 
-    `on_end` is called with a key and its account when it expires or is closed.
+    `on_open` is called with a key and its account before the key is given out, `on_end` when it
+    expires or is closed.
 
     >>> keys = ListenKeys(lambda: "k" * 64)
     >>> key = keys.open(7, now_ns=0)
@@ -56,6 +57,7 @@ class ListenKeys:
     ) -> None:
         self._draw = draw
         self.on_end = on_end
+        self.on_open: Callable[[str, int], Awaitable[None]] | None = None
         self._by_account: dict[int, _Living] = {}
         self._by_text: dict[str, _Living] = {}
 

@@ -26,7 +26,9 @@ from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.problem import (
     AMEND_REJECTED,
     CANCEL_REJECTED,
+    INVALID_MESSAGE,
     INVALID_RESTRICTIONS,
+    ORDER_REJECTED,
     REPLACE_FAILED,
     REPLACE_PARTLY_FAILED,
     TOO_MANY_ORDERS,
@@ -53,6 +55,9 @@ _RESTRICTIONS: Final = {
     "ONLY_PARTIALLY_FILLED": int(OrderStatus.PARTIALLY_FILLED),
 }
 _REPLACED: Final = ("cancelOrderId", "cancelOrigClientOrderId")
+_OF_THE_ORDER: Final = (ORDER_REJECTED, INVALID_MESSAGE)
+"""Codes by which a matching engine refuses an order."""
+
 _MODES: Final = ("STOP_ON_FAILURE", "ALLOW_FAILURE")
 _EXCEEDED_MODES: Final = ("DO_NOTHING", "CANCEL_ONLY")
 _REPLACE_PARTLY: Final = "Order cancel-replace partially failed."
@@ -183,6 +188,9 @@ class Orders:
                 placed = await self._place(account, asked, instrument, wanted)
             except Refusal as refusal:
                 order_refusal = refusal
+                if canceled is not None and refusal.code in _OF_THE_ORDER:
+                    for listener in self._venue.on_rejected:
+                        listener(account, instrument, wanted.order, refusal.msg)
         was_tried = placed is not None or order_refusal is not None
         result = {
             "cancelResult": "SUCCESS" if canceled is not None else "FAILURE",
@@ -223,7 +231,8 @@ class Orders:
             raise Refusal(CANCEL_REJECTED, text)
         try:
             request = Cancel(0, instrument.symbol, state.order_id)
-            answer = await self._venue.trading.command(account, request)
+            with self._venue.cancel_names.given(state.order_id, name):
+                answer = await self._venue.trading.command(account, request)
         except Problem as problem:
             raise refusal_of(problem, CANCEL_REJECTED) from None
         ack = answer.reply

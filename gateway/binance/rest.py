@@ -60,9 +60,10 @@ def is_of_face(path: str) -> bool:
 class FaceRest:
     """Serves the paths of the face, and everything else by `app`.
 
-    `routes` and `access` do without HTTP, so that the WebSocket API answers by the same ones.
-    With `market_data_is_keyed` market data needs a signature, and with `keys_are_signed` so does a
-    route that needs a key only: the id of a key is no secret here.
+    `routes`, `access` and `signed`, the kinds of routes that need a signature, do without HTTP, so
+    that the WebSocket API answers by the same ones. With `market_data_is_keyed` market data needs a
+    signature, and with `keys_are_signed` so does a route that needs a key only: the id of a key is
+    no secret here.
     """
 
     def __init__(
@@ -84,11 +85,11 @@ class FaceRest:
         self.access = access
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
-        self._signed = {Security.SIGNED}
+        self.signed = {Security.SIGNED}
         if market_data_is_keyed:
-            self._signed.add(Security.NONE)
+            self.signed.add(Security.NONE)
         if keys_are_signed:
-            self._signed.add(Security.KEY)
+            self.signed.add(Security.KEY)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -170,7 +171,7 @@ class FaceRest:
         body: bytes,
     ) -> int:
         """The account that a request acts for."""
-        if route.security in self._signed:
+        if route.security in self.signed:
             payload = payload_of(query, body)
             return self.access.account(key_id, route.scope, peer, asked, payload)
         if route.security != Security.KEY:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.entry import OrderState
+from crossbook.common.messages.entry import New, OrderState
 from crossbook.gateway.api.lookup import Lookup, MarketView
 from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.listen_keys import ListenKeys
 from crossbook.gateway.binance.market.queries import MarketQueries
 from crossbook.gateway.binance.order_counts import OrderCounts
@@ -26,9 +27,16 @@ from crossbook.gateway.binance.weights import AddressWeights
 from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.problem import Problem, unknown_order
 
+OnRejected = Callable[[int, Instrument, New, str], None]
+"""Receives an order of an account that was refused, and why."""
+
 
 class Venue(Struct, frozen=True):
-    """The exchange behind the face. `now_ns` is its present time, as clients see it by `time`."""
+    """The exchange behind the face. `now_ns` is its present time, as clients see it by `time`.
+
+    `cancel_names` are those of cancels in progress. `on_rejected` is called where an order that
+    replaces another one is refused, and that one is canceled.
+    """
 
     trading: Trading
     lookup: Lookup
@@ -41,6 +49,8 @@ class Venue(Struct, frozen=True):
     listen_keys: ListenKeys
     now_ns: Callable[[], int]
     max_open_orders: int = 0
+    cancel_names: CancelNames = field(default_factory=CancelNames)
+    on_rejected: list[OnRejected] = field(default_factory=list)
 
     def instrument(self, asked: Parameters) -> Instrument:
         """The instrument of the parameter `symbol`; raises `Refusal`."""

@@ -12,6 +12,7 @@ from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import Exposition
 from crossbook.common.types import RejectReason
 from crossbook.gateway.binance.streams.streams import FaceStreams
+from crossbook.gateway.binance.user.streams import UserStreams
 from crossbook.gateway.binance.weights import AddressWeights
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.limits.account_limits import SETTINGS, UNLIMITED, AccountLimits
@@ -30,6 +31,7 @@ CLOSE_CODES: Final = (ABNORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER)
 """Codes that have a sample even while their count is zero."""
 
 _FACE: Final = "binance"
+_USER: Final = "binance-user"
 """The label of all streams of the Binance-spot face."""
 
 
@@ -62,6 +64,7 @@ class GatewayMetrics(Exposition):
         self.feed: MarketFeed | None = None
         self.streams: Streams | None = None
         self.face_streams: FaceStreams | None = None
+        self.user_streams: UserStreams | None = None
         self.histories: Sequence[HistoryLink] = ()
         self.hub: Hub | None = None
         self.server: HttpServer | None = None
@@ -194,6 +197,8 @@ class GatewayMetrics(Exposition):
             clients[_FACE] = len(face)
             behind[_FACE] = face.behind
             resyncs[_FACE] = face.losses
+        if self.user_streams is not None:
+            clients[_USER] = self.user_streams.subscribers
         yield self.gauge("stream_clients", "Clients, by stream", clients, "stream")
         yield self.gauge(
             "stream_clients_behind", "Clients with unsent messages, by stream", behind, "stream"

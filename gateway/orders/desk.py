@@ -132,6 +132,9 @@ class OrderDesk(FrontDesk):
             self.was_reached = True
             for session in self.sessions.by_token.values():
                 self.outbox.add(session.identity, Pong(0, seq, self.time_ns))
+        else:
+            for follower in self.followers:
+                follower.lose()
         self.seq = seq
         # It has answered this moment; the next tick counts from the events behind the answer.
         self._matcher_is_silent = False
@@ -221,6 +224,8 @@ class OrderDesk(FrontDesk):
             reporter.report(batch)
             if reporter.changes:
                 self._apply_changes(reporter.collect_changes())
+            for follower in self.followers:
+                follower.follow(batch)
 
     def listen(self, kind: type[ListenedEvent], listener: Callable[[ListenedEvent], None]) -> None:
         """Have events of a kind that concerns no session passed to `listener`, in order."""

@@ -7,7 +7,7 @@ A request that needs a matcher goes to `receive_request` of a subclass: the desk
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import decode_requests
@@ -23,6 +23,7 @@ from crossbook.common.messages.entry import (
     Request,
     Welcome,
 )
+from crossbook.common.messages.events import EventBatch
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.session import OrderSession, SessionTable
@@ -40,13 +41,25 @@ Notice = tuple[str, dict[str, int]]
 """An event for the log: its name and its facts."""
 
 
+class BatchFollower(Protocol):
+    """Follows the events of every matcher, of all gateways."""
+
+    def follow(self, batch: EventBatch) -> None:
+        """Receive the next batch of a matcher that has events, after the sessions' replies to it
+        are in the outbox."""
+
+    def lose(self) -> None:
+        """Events were lost, or a matcher has lost what it had sent: what was made from the events
+        so far may be wrong."""
+
+
 class FrontDesk(ABC):
     """Receives frames and puts the replies into `outbox`.
 
-    `instrument_listeners` are called with every instrument that is added or changed. `admit_logon`
-    returns the user id of the session that a logon opens, or the refusal of the logon. `enter`
-    receives the requests of a client: it is `receive_requests`, behind the limits where there are
-    some.
+    `followers` receive the events themselves. `instrument_listeners` are called with every
+    instrument that is added or changed. `admit_logon` returns the user id of the session that a
+    logon opens, or the refusal of the logon. `enter` receives the requests of a client: it is
+    `receive_requests`, behind the limits where there are some.
     """
 
     def __init__(
@@ -65,6 +78,7 @@ class FrontDesk(ABC):
         self.sessions = sessions
         self.outbox = Outbox() if outbox is None else outbox
         self.enter: Receive = self.receive_requests
+        self.followers: list[BatchFollower] = []
         self.instrument_listeners: list[Callable[[Instrument], None]] = []
         self.admit_logon: Callable[[bytes, Logon], str | Reject] = _admit_everybody
 
@@ -188,6 +202,8 @@ class FrontDesk(ABC):
         """Send every session the sign that it has to catch up: events were lost."""
         for session in self.sessions.by_token.values():
             self.outbox.add(session.identity, self._welcome(0, session))
+        for follower in self.followers:
+            follower.lose()
 
     def probe_sessions(self, turns: int = 1) -> None:
         """Send the next of the sessions an empty list of replies, every session once in so many

@@ -28,7 +28,7 @@ from crossbook.common.messages.entry import (
 )
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
-from crossbook.gateway.orders.front_desk import FrontDesk
+from crossbook.gateway.orders.front_desk import BatchFollower, FrontDesk
 from crossbook.gateway.orders.session import OrderSession
 
 LOCAL_PREFIX: Final = b"\0local"
@@ -101,6 +101,10 @@ class LocalSessions:
     def times_ns(self) -> list[int]:
         """The time of the last batch or heartbeat of each shard's matcher."""
         return self._desk.times_ns
+
+    def follow(self, follower: BatchFollower) -> None:
+        """Have `follower` receive the events of every matcher from now on."""
+        self._desk.followers.append(follower)
 
     def home_of(self, symbol: str) -> int:
         """The shard an instrument is traded on; the first for an unknown one."""

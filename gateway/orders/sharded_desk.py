@@ -70,6 +70,7 @@ class ShardedDesk(FrontDesk):
         self._request_seq = 0
         self._by_symbol = {each.symbol: assignment[each.id] for each in self._instruments.values()}
         for shard, desk in enumerate(desks):
+            desk.followers = self.followers
             desk.instrument_listeners.append(self._listener(shard))
 
     @property

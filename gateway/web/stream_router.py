@@ -19,6 +19,10 @@ FaceRoute = Callable[[str, str], Channel | Refusal | None]
 """Returns the channel of a path and query of another face, its refusal, or None for a path that
 is not of that face."""
 
+ApiRoute = Callable[[str, Handshake], Channel | Refusal | None]
+"""Returns the channel of a path on which requests of accounts come, its refusal, or None for
+another path. Each request proves for itself which account it acts for."""
+
 MarketRoute = Callable[[Handshake, Channel], Channel | Refusal]
 """Returns the channel that leads to a stream of market data, or the refusal of the handshake."""
 
@@ -34,10 +38,11 @@ def stream_router(
     streams: Streams | None,
     market: MarketRoute = open_to_all,
     face: FaceRoute | None = None,
+    api: ApiRoute | None = None,
 ) -> Router:
-    """The router of a gateway: `/ws/orders` to `orders`, the paths of `face` by `market` to it,
-    every other path by `market` to `streams`, where they are not None. A page of another origin may
-    read market data that is public, and nothing else."""
+    """The router of a gateway: `/ws/orders` to `orders`, the path of `api` to it, the paths of
+    `face` by `market` to it, every other path by `market` to `streams`, where they are not None. A
+    page of another origin may read market data that is public, and nothing else."""
 
     def route(handshake: Handshake) -> Channel | Refusal:
         try:
@@ -48,6 +53,10 @@ def stream_router(
         path = unquote(handshake.path)
         if path == ORDERS_PATH and orders is not None:
             return orders(handshake, head.account) if head.is_own else _FOREIGN
+        if api is not None:
+            private = api(path, handshake)
+            if private is not None:
+                return private if head.is_own else _FOREIGN
         if face is not None:
             other = face(path, handshake.query)
             if other is not None:

@@ -1,7 +1,7 @@
 """Every market stream of the Binance-spot face: names to streams, updates to streams. No I/O."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from crossbook.common.following.feed_follower import Update
 from crossbook.common.following.local_book import LocalBook
@@ -31,12 +31,23 @@ _EVERY: Final = {"ticker": False, "miniTicker": True}
 _TAKEN: Final = (DepthUpdate, BestBidOffer, Trades, Snapshot, Ticker, Candles)
 
 
+class PrivateStreams(Protocol):
+    """Streams whose names are secrets: `crossbook.gateway.binance.user.listen.ListenStreams`."""
+
+    def subscribe(self, client: StreamClient, name: str) -> None:
+        """Add a client to the stream of a name, where there is one."""
+
+    def unsubscribe(self, client: StreamClient, name: str) -> None:
+        """Remove a client from the stream of a name, where it is in one."""
+
+
 class FaceStreams:
     """The streams that have clients. No socket and no clock.
 
     The owner is that of `gateway.streams.routes.Streams`, and uses the same methods. `view` is the
     market as of the last update; `ask_past` requests candles from the record. `least_ns` is the
-    least time between two events of a ticker, `kline_least_ns` of a kline.
+    least time between two events of a ticker, `kline_least_ns` of a kline. Names that no stream of
+    the market has go to `private`, where there is one.
     """
 
     def __init__(
@@ -48,6 +59,7 @@ class FaceStreams:
         kline_least_ns: int = TICKER_NS // 4,
     ) -> None:
         self.now_ns = 0
+        self.private: PrivateStreams | None = None
         self._view = view
         self._ask_past = ask_past
         self._lifetime_ns = lifetime_s * _SECOND_NS
@@ -101,6 +113,8 @@ class FaceStreams:
         added later gets the client then."""
         meaning = parse(name)
         if meaning is None:
+            if self.private is not None:
+                self.private.subscribe(client, name)
             return None
         market = self._by_name.get(meaning.symbol)
         if market is None and meaning.symbol:
@@ -119,6 +133,8 @@ class FaceStreams:
         """Remove a client from a stream; one without clients is dropped."""
         meaning = parse(name)
         if meaning is None:
+            if self.private is not None:
+                self.private.unsubscribe(client, name)
             return
         if (unknown := self._unknown.get(meaning.symbol)) is not None:
             unknown.pop((client, name), None)

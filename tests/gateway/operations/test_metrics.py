@@ -160,9 +160,11 @@ def test_the_streams_of_the_binance_face_are_counted_with_the_others() -> None:
     exposition = GatewayMetrics(1, 2)
     face = Sized(91, behind=92, losses=93)
     exposition.face_streams = face  # type: ignore[assignment]
+    exposition.user_streams = Sized(2, subscribers=94)  # type: ignore[assignment]
     assert samples(exposition) == {
         "up gateway": 1,
         "gateway_stream_clients binance": 91,
+        "gateway_stream_clients binance-user": 94,
         "gateway_stream_clients_behind binance": 92,
         "gateway_stream_resyncs_total binance": 93,
     }

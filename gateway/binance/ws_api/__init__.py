@@ -1,0 +1,1 @@
+"""The WebSocket API of the Binance-spot face: `/ws-api/v3`."""

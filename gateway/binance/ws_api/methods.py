@@ -1,0 +1,53 @@
+"""The methods of the WebSocket API: each is a route of REST under another name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from crossbook.gateway.binance.routes import API, Route, Routes
+
+PATHS: Final[Mapping[str, tuple[str, str]]] = {
+    "ping": ("GET", "ping"),
+    "time": ("GET", "time"),
+    "exchangeInfo": ("GET", "exchangeInfo"),
+    "depth": ("GET", "depth"),
+    "trades.recent": ("GET", "trades"),
+    "trades.historical": ("GET", "historicalTrades"),
+    "trades.aggregate": ("GET", "aggTrades"),
+    "klines": ("GET", "klines"),
+    "uiKlines": ("GET", "uiKlines"),
+    "avgPrice": ("GET", "avgPrice"),
+    "ticker": ("GET", "ticker"),
+    "ticker.24hr": ("GET", "ticker/24hr"),
+    "ticker.price": ("GET", "ticker/price"),
+    "ticker.book": ("GET", "ticker/bookTicker"),
+    "order.place": ("POST", "order"),
+    "order.test": ("POST", "order/test"),
+    "order.status": ("GET", "order"),
+    "order.cancel": ("DELETE", "order"),
+    "order.cancelReplace": ("POST", "order/cancelReplace"),
+    "order.amend.keepPriority": ("PUT", "order/amend/keepPriority"),
+    "openOrders.status": ("GET", "openOrders"),
+    "openOrders.cancelAll": ("DELETE", "openOrders"),
+    "allOrders": ("GET", "allOrders"),
+    "myTrades": ("GET", "myTrades"),
+    "account.status": ("GET", "account"),
+    "account.commission": ("GET", "account/commission"),
+    "account.rateLimits.orders": ("GET", "rateLimit/order"),
+    "userDataStream.start": ("POST", "userDataStream"),
+    "userDataStream.ping": ("PUT", "userDataStream"),
+    "userDataStream.stop": ("DELETE", "userDataStream"),
+}
+"""Methods by name, with the method and the path of REST."""
+
+SESSION: Final = ("session.logon", "session.status", "session.logout", "session.subscriptions")
+STREAMS: Final = (
+    "userDataStream.subscribe",
+    "userDataStream.subscribe.signature",
+    "userDataStream.unsubscribe",
+)
+"""Methods about the connection itself."""
+
+
+def methods_of(routes: Routes) -> dict[str, Route]:
+    """The routes by their names here."""
+    return {name: routes[f"{API}/{path}"][verb] for name, (verb, path) in PATHS.items()}
