@@ -1,0 +1,100 @@
+"""One's own events, by every client that has a user stream."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from crossbook.testing import Exchange
+from tests.clients.conversation import Conversation
+from tests.clients.journey import OWN, SYMBOL
+from tests.clients.test_cryptofeed import CLIENT, SCRIPT, session_with
+from tests.clients.user_journey import UserJourney
+
+
+class CcxtUser(UserJourney):
+    """ccxt shows orders as they are after an event, and the balances it keeps."""
+
+    COLLAPSES = True
+
+    def expected(self, wanted: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+        return [("order", status, filled) for _, status, filled in super().expected(wanted)]
+
+    def events_of(self, seen: list[dict[str, Any]], id_: str) -> list[tuple[str, str, str]]:
+        found = super().events_of(seen, id_)
+        # What came at once is shown once, and how much of it did is a matter of time.
+        if found and found[-1][1] == "EXPIRED":
+            return found[-1:]
+        return found
+
+    def check_money(self, seen: list[dict[str, Any]]) -> None:
+        assert [each for each in seen if each["event"] == "balance"]
+
+
+class TestCcxtPro(CcxtUser):
+    CLIENT = "ccxt"
+    SCRIPT = "ccxt_pro"
+
+
+class TestCcxtProOfNode(CcxtUser):
+    CLIENT = "npm"
+    SCRIPT = "ccxt_pro.js"
+
+
+class TestPythonBinance(UserJourney):
+    CLIENT = "python-binance"
+    SCRIPT = "python_binance_async"
+
+
+class TestBinanceConnector(UserJourney):
+    CLIENT = "binance-connector"
+    SCRIPT = "binance_connector"
+
+
+class TestBinanceSdkSpot(UserJourney):
+    CLIENT = "binance-sdk-spot"
+    SCRIPT = "binance_sdk_spot"
+
+
+class TestBinanceApiNode(UserJourney):
+    CLIENT = "npm"
+    SCRIPT = "binance_api_node.js"
+
+
+class TestBinance(UserJourney):
+    CLIENT = "npm"
+    SCRIPT = "binance.js"
+
+
+class TestBinanceSpot(UserJourney):
+    CLIENT = "npm"
+    SCRIPT = "binance_spot.js"
+
+
+class TestCryptofeed(UserJourney):
+    CLIENT = CLIENT
+    SCRIPT = SCRIPT
+
+    @pytest.fixture(scope="class", name="session")
+    @classmethod
+    def fixture_session(
+        cls, venue: Exchange, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Conversation]:
+        with contextlib.contextmanager(session_with)(
+            venue, tmp_path_factory.mktemp("relay")
+        ) as session:
+            session("follow_user", symbol=SYMBOL)
+            # The feed connects beside the steps, and shows nothing of it but its first event.
+            venue.wait_for(lambda: shown_again(session, venue), 20)
+            yield session
+
+    def check_money(self, seen: list[dict[str, Any]]) -> None:
+        """The feed of orders shows no money."""
+
+
+def shown_again(session: Conversation, venue: Exchange) -> bool:
+    """Whether the feed shows an order of the account, which is canceled and entered again."""
+    venue.client(OWN).mass_cancel()
+    venue.client(OWN).submit(SYMBOL, "buy", "0.1", "40000")
+    return bool(session("user_events"))
