@@ -81,8 +81,8 @@ class AccountEvents:
         self._names = names
         self._orders: dict[int, OpenOrder] = {}
         self._made: list[UserEvent] = []
-        # The last report of a trade of an order by quote amount, until another change of it.
-        self._last_trade: UserEvent | None = None
+        # The last trade of an order by quote amount, and its report.
+        self._last_trade: tuple[int, UserEvent] | None = None
         self._appliers: dict[type, Callable[[Any], None]] = {
             OrderAccepted: self._accepted,
             TradeExecuted: self._trade,
@@ -117,7 +117,6 @@ class AccountEvents:
     def collect(self) -> list[UserEvent]:
         """Remove and return the events made since the last call."""
         made, self._made = self._made, []
-        self._last_trade = None
         return made
 
     def _known(self, order_id: int, seq: int) -> OpenOrder | None:
@@ -133,8 +132,6 @@ class AccountEvents:
         return report
 
     def _accepted(self, event: OrderAccepted) -> None:
-        if event.seq in self._orders:
-            return
         order = accepted(event, self._instruments.of(event.instrument), self.time_ns)
         self._orders[order.order_id] = order
         self._report(order, Change(events.NEW, _NEW, event.seq, self.time_ns))
@@ -164,7 +161,7 @@ class AccountEvents:
         if is_filled:
             del self._orders[order_id]
         elif order.quote_amount:
-            self._last_trade = report
+            self._last_trade = order_id, report
 
     def _canceled(self, event: OrderCanceled) -> None:
         order = self._known(event.order_id, event.seq)
@@ -198,9 +195,8 @@ class AccountEvents:
         if order is None:
             return
         del self._orders[order.order_id]
-        if self._last_trade is not None:
-            events.complete(self._last_trade)
-            self._last_trade = None
+        if self._last_trade is not None and self._last_trade[0] == order.order_id:
+            events.complete(self._last_trade[1])
             return
         self._report(order, Change(events.EXPIRED, _FILLED, event.seq, self.time_ns))
 

@@ -253,9 +253,6 @@ class UserStreams:
         for event, time_ns in stream.kept:
             stream.events.apply(event, time_ns)
         stream.kept.clear()
-        # Whoever subscribes from here on has not been answered yet.
-        stream.events.collect()
-        stream.events.touched.clear()
 
     def _send_changed(self) -> None:
         changed, self._changed = self._changed, {}

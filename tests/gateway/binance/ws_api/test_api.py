@@ -407,3 +407,16 @@ def test_a_stream_whose_orders_cannot_be_read_is_refused_and_begins_later() -> N
             assert await client.subscribe(1) == 1
 
     run(main())
+
+
+def test_an_order_is_answered_before_its_reports() -> None:
+    async def main() -> None:
+        async with UserWorld() as world:
+            client = world.connect()
+            await client.subscribe(1)
+            client.send("order.place", 9, **client.signed(1, **ORDER))
+            await world.quiet()
+            answer, report = client.connection.pop_messages()
+            assert (answer["id"], report["event"]["x"]) == (9, "NEW")
+
+    run(main())
