@@ -53,7 +53,7 @@ class UserJourney:
         self.await_events(session, venue, canceled, CANCELED)
         expired = place(session, "buy", "IOC", quantity="1.5", price="50001")
         self.await_events(session, venue, expired, EXPIRED)
-        self.check_money(session("user_events"))
+        self.await_money(session, venue)
         assert venue.open_orders(OWN) == []
 
     def await_events(
@@ -81,6 +81,15 @@ class UserJourney:
             for each in seen
             if each.get("id") == id_
         ]
+
+    def await_money(self, session: Conversation, venue: Exchange) -> None:
+        """Return once the client shows the money of every change."""
+
+        def shown() -> bool:
+            self.check_money(session("user_events"))
+            return True
+
+        venue.wait_for(shown, SEEN_S)
 
     def check_money(self, seen: list[dict[str, Any]]) -> None:
         """Raise `AssertionError` where a change of an order is not followed by its money."""
