@@ -30,6 +30,9 @@ class CcxtUser(UserJourney):
             return found[-1:]
         return found
 
+    def check_last(self, seen: list[dict[str, Any]]) -> None:
+        """Money comes beside the orders, or not at all."""
+
     def check_money(self, seen: list[dict[str, Any]]) -> None:
         assert [each for each in seen if each["event"] == "balance"]
 
@@ -54,13 +57,11 @@ class TestBinanceConnector(UserJourney):
     SCRIPT = "binance_connector"
 
 
-@NOT_READ
 class TestBinanceSdkSpot(UserJourney):
     CLIENT = "binance-sdk-spot"
     SCRIPT = "binance_sdk_spot"
 
 
-@NOT_READ
 class TestBinanceApiNode(UserJourney):
     CLIENT = "npm"
     SCRIPT = "binance_api_node.js"
@@ -94,6 +95,9 @@ class TestCryptofeed(UserJourney):
             # The feed connects beside the steps, and shows nothing of it but its first event.
             venue.wait_for(lambda: shown_again(session, venue), 20)
             yield session
+
+    def check_last(self, seen: list[dict[str, Any]]) -> None:
+        """Money comes beside the orders, or not at all."""
 
     def check_money(self, seen: list[dict[str, Any]]) -> None:
         """The feed of orders shows no money."""

@@ -59,11 +59,13 @@ class UserJourney:
     def await_events(
         self, session: Conversation, venue: Exchange, id_: str, wanted: list[tuple[str, str, str]]
     ) -> None:
-        """Return once the client shows these events of an order; raises `AssertionError` where it
-        shows others."""
+        """Return once the client shows these events of an order, and the money they moved; raises
+        `AssertionError` where it shows others."""
 
         def shown() -> bool:
-            assert self.events_of(session("user_events"), id_) == self.expected(wanted)
+            seen = session("user_events")
+            assert self.events_of(seen, id_) == self.expected(wanted)
+            self.check_last(seen)
             return True
 
         venue.wait_for(shown, SEEN_S)
@@ -81,6 +83,11 @@ class UserJourney:
             for each in seen
             if each.get("id") == id_
         ]
+
+    def check_last(self, seen: list[dict[str, Any]]) -> None:
+        """Raise `AssertionError` where the money of the last change is not shown yet. Changes that
+        come while it is on its way share it."""
+        assert seen[-1]["event"] == "outboundAccountPosition", seen[-1]
 
     def await_money(self, session: Conversation, venue: Exchange) -> None:
         """Return once the client shows the money of every change."""

@@ -99,7 +99,10 @@ class NodeSteps extends Steps {
   }
 
   async follow_user() {
-    await this.client.ws.user((event) => this.seen.push(eventOf(event)), false);
+    // The client moves the kind of an event, and adds one when its connection opens.
+    await this.client.ws.user(({ type, ...event }) => {
+      if (type !== 'open') this.seen.push(eventOf({ e: type, ...event }));
+    }, false);
   }
 
   user_events() {

@@ -99,7 +99,10 @@ class SdkSteps(stepwise.Steps):
         found.stream.on("message", self._take_own)
 
     def _take_own(self, event: Any) -> None:
-        self._seen.append(stepwise.event_of(dictionary(event)))
+        # The models of the client have the kind of an event as their class alone.
+        kind = type(event.actual_instance).__name__
+        named = {"e": kind[0].lower() + kind[1:], **dictionary(event)}
+        self._seen.append(stepwise.event_of(named))
 
     def user_events(self) -> list[dict[str, Any]]:
         """What was seen of one's own orders and balances since it was followed."""
