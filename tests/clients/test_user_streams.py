@@ -12,7 +12,7 @@ from tests.clients.journey import OWN, SYMBOL
 from tests.clients.test_cryptofeed import CLIENT, SCRIPT, session_with
 from tests.clients.user_journey import UserJourney
 
-NOT_READ = pytest.mark.skip(reason="its session script does not read this client's own events")
+INCOMPLETE = pytest.mark.skip(reason="the session of this client's own events is not complete")
 
 
 class CcxtUser(UserJourney):
@@ -67,7 +67,7 @@ class TestBinanceApiNode(UserJourney):
     SCRIPT = "binance_api_node.js"
 
 
-@NOT_READ
+@INCOMPLETE
 class TestBinance(UserJourney):
     CLIENT = "npm"
     SCRIPT = "binance.js"
@@ -78,7 +78,7 @@ class TestBinanceSpot(UserJourney):
     SCRIPT = "binance_spot.js"
 
 
-@NOT_READ
+@INCOMPLETE
 class TestCryptofeed(UserJourney):
     CLIENT = CLIENT
     SCRIPT = SCRIPT
