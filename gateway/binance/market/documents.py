@@ -21,7 +21,6 @@ from crossbook.gateway.binance.symbols import face_symbol
 MILLISECOND_NS: Final = 1_000_000
 MICROSECOND_NS: Final = 1_000
 
-_BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 
 

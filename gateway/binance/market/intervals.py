@@ -31,11 +31,6 @@ class Interval(Struct, frozen=True):
     candle_s: int
     offset_ns: int = 0
 
-    @property
-    def is_native(self) -> bool:
-        """Whether the exchange keeps candles of this length."""
-        return self.length_s == self.candle_s
-
     def begin_of(self, time_ns: int) -> int:
         """The beginning of the interval that a time is in; zero for a time before the first one."""
         if not self.length_s:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+from crossbook.common.times import SECOND_NS
 from crossbook.gateway.binance.streams.message import MICROSECONDS, WRAPPED
 from crossbook.gateway.binance.streams.requests import (
     INVALID_REQUEST,
@@ -21,8 +22,6 @@ STREAMS_MAX: Final = 1_024
 REQUESTS_AT_ONCE: Final = 100
 REQUESTS_PER_S: Final = 5
 """Requests that a connection may send at once, and every second after that."""
-
-_SECOND_NS: Final = 1_000_000_000
 
 
 class Subscriptions(Protocol):
@@ -163,7 +162,7 @@ class StreamClient:
 
     def _may_send(self) -> bool:
         now_ns = self._owner.now_ns
-        gained = (now_ns - self._seen_ns) * REQUESTS_PER_S / _SECOND_NS
+        gained = (now_ns - self._seen_ns) * REQUESTS_PER_S / SECOND_NS
         self._allowed = min(float(REQUESTS_AT_ONCE), self._allowed + gained)
         self._seen_ns = now_ns
         self._allowed -= 1

@@ -15,6 +15,7 @@ from crossbook.common.messages.feed import (
     Ticker,
     Trades,
 )
+from crossbook.common.times import SECOND_NS
 from crossbook.gateway.binance.streams.client import StreamClient
 from crossbook.gateway.binance.streams.latest import TICKER_NS, TickersStream
 from crossbook.gateway.binance.streams.market import FaceMarketStreams, MarketView, PastOf
@@ -26,7 +27,6 @@ from crossbook.gateway.web.channel import GOING_AWAY
 LIFETIME_S: Final = 86_400
 """Seconds after which a connection is closed."""
 
-_SECOND_NS: Final = 1_000_000_000
 _EVERY: Final = {"ticker": False, "miniTicker": True}
 _TAKEN: Final = (DepthUpdate, BestBidOffer, Trades, Snapshot, Ticker, Candles)
 
@@ -62,7 +62,7 @@ class FaceStreams:
         self.private: PrivateStreams | None = None
         self._view = view
         self._ask_past = ask_past
-        self._lifetime_ns = lifetime_s * _SECOND_NS
+        self._lifetime_ns = lifetime_s * SECOND_NS
         self._least_ns = (least_ns, kline_least_ns)
         self._markets: dict[str, FaceMarketStreams] = {}
         self._by_name: dict[str, FaceMarketStreams] = {}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from crossbook.common.times import SECOND_NS
 from crossbook.gateway.binance.parameters import MS, US
 from crossbook.gateway.binance.rest import FaceRest
 from crossbook.gateway.binance.user.streams import UserStreams
@@ -17,7 +18,6 @@ from crossbook.gateway.web.channel import Handshake, Refusal, refusal_of
 PATH: Final = "/ws-api/v3"
 
 _UNITS: Final = {"MICROSECOND": US, "MILLISECOND": MS}
-_SECOND_NS: Final = 1_000_000_000
 
 
 class WebSocketApi:
@@ -38,7 +38,7 @@ class WebSocketApi:
         self._rest = rest
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
-        self._lifetime_ns = lifetime_s * _SECOND_NS
+        self._lifetime_ns = lifetime_s * SECOND_NS
         self._clients: dict[ApiClient, int] = {}
 
     def __len__(self) -> int:
