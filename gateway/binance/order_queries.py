@@ -39,9 +39,6 @@ ROWS: Final = 500
 
 ROWS_MOST: Final = 1_000
 
-OPEN_MOST: Final = 10_000
-"""Most open orders in one answer."""
-
 HOURS_MOST: Final = 24
 
 
@@ -72,16 +69,9 @@ class OrderQueries:
         symbol = None
         if "symbol" in asked.values:
             symbol = self._venue.instrument(asked).symbol
-        lookup, cursor = self._venue.lookup, None
-        found: list[OrderRecord] = []
-        while True:
-            records, cursor, _ = await lookup.records(
-                account, symbol, "open", None, ROWS_MOST, cursor, 0
-            )
-            found += records
-            if cursor is None or len(found) >= OPEN_MOST:
-                break
-        by_id = {each.id: each for each in lookup.instruments.values()}
+        found, _ = await self._venue.open_records(account, symbol)
+        instruments = self._venue.lookup.instruments.values()
+        by_id = {each.id: each for each in instruments}
         return [recorded(asked, by_id[each.instrument], each) for each in reversed(found)]
 
     async def all_orders(self, account: int, asked: Parameters) -> Any:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from crossbook.common.keys import Scope
 from crossbook.common.process.log import logger
 from crossbook.gateway.api.request_body import whole_body
 from crossbook.gateway.auth.access import NOBODY
@@ -23,13 +22,11 @@ from crossbook.gateway.binance.problem import (
     Refusal,
     internal,
     refusal_of,
-    too_many_requests,
     unknown_path,
 )
 from crossbook.gateway.binance.routes import Route, Routes, Security, weight_of
 from crossbook.gateway.binance.signing import KEY_HEADER, SignedAccess
 from crossbook.gateway.binance.venue import Venue
-from crossbook.gateway.limits.account_limits import QUERIES
 from crossbook.gateway.limits.http import network_of
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.web.admission import Admission
@@ -154,7 +151,7 @@ class FaceRest:
         if route is None:
             raise self._no_route(path, methods, answer)
         account = self._account(route, key_id, peer, asked, query, body)
-        self._check_queries(route, account or address)
+        self.venue.count_query(route.scope, account or address)
         try:
             return await route.function(account, asked)
         finally:
@@ -179,18 +176,6 @@ class FaceRest:
         key = self.access.key(key_id)
         self.access.check_key(key, route.scope, peer)
         return key.account
-
-    def _check_queries(self, route: Route, key: int | str) -> None:
-        """Take a token for a query from the bucket that all interfaces share."""
-        limits = self.venue.trading.limits
-        if route.scope == Scope.TRADE or QUERIES not in limits.buckets:
-            return
-        try:
-            limits.check(key, QUERIES)
-        except Problem as problem:
-            raise too_many_requests(
-                f"Too many requests; {problem.detail.message}.", problem.retry_after_s or 1
-            ) from None
 
     def _no_route(self, path: str, methods: Mapping[str, Route], answer: "_Answer") -> Refusal:
         if not methods:

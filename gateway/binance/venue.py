@@ -1,11 +1,14 @@
 """The parts of the gateway that the Binance-spot face asks, and what its routes share."""
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct, field
 
 from crossbook.common.instruments import Instrument
+from crossbook.common.keys import Scope
 from crossbook.common.messages.entry import New, OrderState
+from crossbook.common.messages.history_queries import OrderRecord
 from crossbook.gateway.api.lookup import Lookup, MarketView
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.binance.cancel_names import CancelNames
@@ -21,11 +24,19 @@ from crossbook.gateway.binance.problem import (
     invalid_symbol,
     none_of,
     refusal_of,
+    too_many_requests,
 )
 from crossbook.gateway.binance.symbols import SymbolTable
 from crossbook.gateway.binance.weights import AddressWeights
 from crossbook.gateway.history.queries import HistoryQueries
+from crossbook.gateway.limits.account_limits import QUERIES
 from crossbook.gateway.problem import Problem, unknown_order
+
+OPEN_MOST: Final = 10_000
+"""Most open orders of one answer, to a page."""
+
+OPEN_PAGE: Final = 1_000
+"""Open orders of one question."""
 
 OnRejected = Callable[[int, Instrument, New, str], None]
 """Receives an order of an account that was refused, and why."""
@@ -58,6 +69,34 @@ class Venue(Struct, frozen=True):
         if instrument is None:
             raise invalid_symbol()
         return instrument
+
+    def count_query(self, scope: Scope, key: int | str) -> None:
+        """Take a token for a query of an account or address from the bucket that all interfaces
+        share; trading has another one. Raises `Refusal`."""
+        limits = self.trading.limits
+        if scope == Scope.TRADE or QUERIES not in limits.buckets:
+            return
+        try:
+            limits.check(key, QUERIES)
+        except Problem as problem:
+            raise too_many_requests(
+                f"Too many requests; {problem.detail.message}.", problem.retry_after_s or 1
+            ) from None
+
+    async def open_records(
+        self, account: int, symbol: str | None = None
+    ) -> tuple[list[OrderRecord], bool]:
+        """The open orders of an account in the record, newest first, and whether these are all:
+        `OPEN_MOST` are enough. Raises `Problem`."""
+        found: list[OrderRecord] = []
+        cursor = None
+        while True:
+            page, cursor, _ = await self.lookup.records(
+                account, symbol, "open", None, OPEN_PAGE, cursor, 0
+            )
+            found += page
+            if cursor is None or len(found) >= OPEN_MOST:
+                return found, cursor is None
 
     def instruments(self, asked: Parameters) -> list[Instrument]:
         """The instruments of `symbol` or of `symbols`, or all; raises `Refusal`."""

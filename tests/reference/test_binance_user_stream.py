@@ -7,11 +7,11 @@ from crossbook.common.instruments import example
 from crossbook.common.types import OrderStatus, RejectReason, Side
 from crossbook.gateway.binance import listen_keys
 from crossbook.gateway.binance.decimals import asset_axis
-from crossbook.gateway.binance.order_queries import OPEN_MOST
 from crossbook.gateway.binance.parameters import PARAMETERS_MAX
 from crossbook.gateway.binance.user import events
 from crossbook.gateway.binance.user.events import Change, UserEvent
 from crossbook.gateway.binance.user.orders import OpenOrder
+from crossbook.gateway.binance.venue import OPEN_MOST
 from crossbook.gateway.binance.ws_api import client, methods
 from crossbook.gateway.web.websocket import Limits
 from tests.reference.pages import page, rows, section

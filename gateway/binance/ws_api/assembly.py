@@ -64,7 +64,7 @@ def user_face(
     of the `market`. They follow the events of the exchange from now on."""
     venue = rest.venue
     instruments = Instruments(lambda: venue.lookup.instruments.values())
-    exchange = UserExchange(venue.trading, venue.lookup, instruments)
+    exchange = UserExchange(venue, instruments)
     streams = UserStreams(exchange, instruments, venue.cancel_names)
     sessions.follow(streams)
 

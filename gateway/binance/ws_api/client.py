@@ -14,7 +14,6 @@ from crossbook.gateway.binance.problem import (
     busy,
     internal,
     refusal_of,
-    too_many_requests,
 )
 from crossbook.gateway.binance.routes import Route, weight_of
 from crossbook.gateway.binance.user.events import UserEvent, server_shutdown, stream_terminated
@@ -28,7 +27,6 @@ from crossbook.gateway.binance.ws_api.requests import (
     result_frame,
 )
 from crossbook.gateway.binance.ws_api.session import ApiSession
-from crossbook.gateway.limits.account_limits import QUERIES
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.web.channel import GOING_AWAY, POLICY_VIOLATION, Connection, text_frame
 
@@ -43,7 +41,7 @@ SUBSCRIPTION_INACTIVE: Final = -2036
 
 RETURN_LIMITS: Final = "returnRateLimits"
 
-_NO_LIMIT_LIST: Final = "REQUEST_WEIGHT"
+_WEIGHT: Final = "REQUEST_WEIGHT"
 
 
 class Face(Protocol):
@@ -211,24 +209,12 @@ class ApiClient:
             raise Refusal(UNKNOWN, text)
         face.weigh(self._address, weight_of(route, asked))
         account = self.session.account(route, asked, request.payload)
-        self._check_queries(route, account)
+        face.venue.count_query(route.scope, account or self._address)
         try:
             return await route.function(account, asked)
         finally:
             if route.takes_orders:
                 limits += face.venue.counts.counted(account, face.venue.now_ns())
-
-    def _check_queries(self, route: Route, account: int) -> None:
-        """Take a token for a query from the bucket that all interfaces share."""
-        limits = self._face.venue.trading.limits
-        if route.scope == Scope.TRADE or QUERIES not in limits.buckets:
-            return
-        try:
-            limits.check(account or self._address, QUERIES)
-        except Problem as problem:
-            raise too_many_requests(
-                f"Too many requests; {problem.detail.message}.", problem.retry_after_s or 1
-            ) from None
 
     def _log_on(self, request: ApiRequest, asked: Parameters) -> Any:
         self.session.log_on(asked, request.payload, self._face.venue.now_ns())
@@ -319,7 +305,7 @@ class ApiClient:
         used = self._face.used(self._address)
         documents = self._face.venue.weights.documents()
         weights = [
-            {**each, "count": used} for each in documents if each["rateLimitType"] == _NO_LIMIT_LIST
+            {**each, "count": used} for each in documents if each["rateLimitType"] == _WEIGHT
         ]
         return [*counted, *weights]
 

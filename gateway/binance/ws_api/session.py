@@ -9,7 +9,7 @@ from typing import Any
 from crossbook.common.keys import Scope
 from crossbook.gateway.auth.access import NOBODY
 from crossbook.gateway.binance.parameters import Parameters
-from crossbook.gateway.binance.problem import Refusal, missing
+from crossbook.gateway.binance.problem import missing, rejected_key
 from crossbook.gateway.binance.routes import Route, Security
 from crossbook.gateway.binance.signing import SignedAccess
 
@@ -64,7 +64,7 @@ class ApiSession:
     def own(self) -> int:
         """The account of the session; raises `Refusal` before a logon."""
         if not self.key_id:
-            raise Refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+            raise rejected_key()
         return self._of_key(self.key_id, Scope.READ)
 
     def check(self, key_id: str) -> None:

@@ -85,7 +85,7 @@ def test_open_orders_are_those_of_a_symbol_or_of_all_oldest_first() -> None:
 def test_more_open_orders_than_one_answer_of_the_record_are_all_listed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("crossbook.gateway.binance.order_queries.ROWS_MOST", 2)
+    monkeypatch.setattr("crossbook.gateway.binance.venue.OPEN_PAGE", 2)
 
     async def main() -> None:
         async with FaceWorld() as world:
