@@ -5,8 +5,10 @@ from typing import Final
 
 from crossbook.common.messages.feed import MarketState, Ticker
 from crossbook.common.messages.history_queries import Candle
-from crossbook.gateway.streams.base import NEW, Stream, StreamPace
+from crossbook.gateway.streams.base import Stream
 from crossbook.gateway.streams.frames import FrameMaker
+from crossbook.gateway.streams.pace import StreamPace
+from crossbook.gateway.streams.paced import NEW
 from crossbook.gateway.streams.state_tape import StateTape
 from crossbook.gateway.web.channel import Connection
 

@@ -3,8 +3,10 @@
 from typing import Final
 
 from crossbook.common.messages.feed import Snapshot, Trades
-from crossbook.gateway.streams.base import NEW, Stream, StreamPace
+from crossbook.gateway.streams.base import Stream
 from crossbook.gateway.streams.frames import FrameMaker
+from crossbook.gateway.streams.pace import StreamPace
+from crossbook.gateway.streams.paced import NEW
 from crossbook.gateway.streams.trade_tape import TradeTape
 from crossbook.gateway.web.channel import Connection
 

@@ -10,7 +10,8 @@ from crossbook.gateway.binance.streams.events import EventMaker
 from crossbook.gateway.binance.streams.latest import LatestStream
 from crossbook.gateway.binance.streams.message import Message
 from crossbook.gateway.binance.streams.stream import FaceStream, Subscriber
-from crossbook.gateway.streams.base import NEW, StreamPace
+from crossbook.gateway.streams.pace import StreamPace
+from crossbook.gateway.streams.paced import NEW
 
 ANOTHER_PAST: Final = "the exchange lost its data and begins anew: connect again"
 

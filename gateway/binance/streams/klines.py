@@ -16,7 +16,8 @@ from crossbook.gateway.binance.market.klines import empty, grouped
 from crossbook.gateway.binance.streams.events import EventMaker
 from crossbook.gateway.binance.streams.message import Message
 from crossbook.gateway.binance.streams.stream import FaceStream, Subscriber, joined
-from crossbook.gateway.streams.base import NEW, StreamPace
+from crossbook.gateway.streams.pace import StreamPace
+from crossbook.gateway.streams.paced import NEW
 
 FINALS_KEPT: Final = 100
 """Ended klines that are kept for clients that are behind, and that are sent after a pause."""

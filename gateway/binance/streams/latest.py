@@ -9,7 +9,8 @@ from crossbook.common.messages.feed import BestBidOffer, Ticker
 from crossbook.gateway.binance.streams.events import EventMaker
 from crossbook.gateway.binance.streams.message import Message
 from crossbook.gateway.binance.streams.stream import FaceStream, Subscriber
-from crossbook.gateway.streams.base import NEW, StreamPace
+from crossbook.gateway.streams.pace import StreamPace
+from crossbook.gateway.streams.paced import NEW
 
 _MS: Final = 1_000_000
 _NEVER_NS: Final = 1 << 62

@@ -8,7 +8,8 @@ from typing import Final
 from crossbook.common.messages.feed import Trade, Trades
 from crossbook.gateway.binance.streams.message import Encode, Message
 from crossbook.gateway.binance.streams.stream import FaceStream, Subscriber, joined
-from crossbook.gateway.streams.base import NEW, StreamPace
+from crossbook.gateway.streams.pace import StreamPace
+from crossbook.gateway.streams.paced import NEW
 
 TRADES_KEPT: Final = 10_000
 """Trades that are kept for clients that are behind."""
@@ -49,8 +50,7 @@ class TradeStream(FaceStream):
             return False
         if self._sent < self._end - len(self._kept):
             # More came at once than are kept.
-            self.behind.update(dict.fromkeys(self.current, self._sent))
-            self.current.clear()
+            self.all_behind(self._sent)
             self._sent = self._end
         while self._sent < self._end:
             before = self._sent

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from crossbook.common.messages.feed import DepthUpdate
-from crossbook.gateway.streams import base
+from crossbook.gateway.streams import paced
 from crossbook.gateway.streams.conflated_book import (
     UNFLUSHED_MAX,
     ConflatedBook,
@@ -279,11 +279,11 @@ def test_without_clients_changes_do_not_accumulate() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("slice_size", [1, base.SLICE])
+@pytest.mark.parametrize("slice_size", [1, paced.SLICE])
 def test_every_client_has_the_zeromq_book_at_every_seq_under_random_flow(
     seed: int, slice_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "SLICE", slice_size)
+    monkeypatch.setattr(paced, "SLICE", slice_size)
     draw = random.Random(seed)
     world = StreamWorld(seed)
     clients: dict[FakeConnection, JsonBook] = {}

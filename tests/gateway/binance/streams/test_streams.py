@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from crossbook.common.instruments import example
 from crossbook.gateway.binance.streams import trades
-from crossbook.gateway.streams.base import SLICE
+from crossbook.gateway.streams.paced import SLICE
 from tests.worlds.face_stream_world import FaceStreamWorld, request
 from tests.worlds.feed_source import SYMBOL
 
