@@ -18,9 +18,6 @@ from crossbook.gateway.binance.market.amounts import average_text, percent_text
 from crossbook.gateway.binance.market.intervals import Interval
 from crossbook.gateway.binance.symbols import face_symbol
 
-MILLISECOND_NS: Final = 1_000_000
-MICROSECOND_NS: Final = 1_000
-
 _SELL: Final = int(Side.SELL)
 
 

@@ -6,15 +6,14 @@ Source: market-data endpoints of the Binance Spot API documentation.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from crossbook.common.following.candles import SECOND_NS
 from crossbook.common.following.local_book import LocalBook
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.feed import Ticker
 from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.binance.market import documents
-from crossbook.gateway.binance.market.documents import MILLISECOND_NS
+from crossbook.gateway.binance.market.face_market import FaceMarket
 from crossbook.gateway.binance.market.intervals import INTERVALS, Interval
 from crossbook.gateway.binance.market.klines import joined_window
 from crossbook.gateway.binance.market.reading import (
@@ -28,6 +27,7 @@ from crossbook.gateway.binance.market.reading import (
 )
 from crossbook.gateway.binance.market.record import MarketRecord
 from crossbook.gateway.binance.market.windows import window_interval
+from crossbook.gateway.binance.parameters import MS
 from crossbook.gateway.binance.problem import (
     BAD_COMBINATION,
     Refusal,
@@ -54,16 +54,6 @@ NumberOf = Callable[[str, LocalBook], int]
 """The number of a book of an instrument in the numbering of the depth streams."""
 
 
-class FaceMarket(Protocol):
-    """The public market data of this process."""
-
-    def book(self, symbol: str) -> LocalBook | None:
-        """The book of an instrument; None while it is incomplete or old."""
-
-    def ticker(self, symbol: str) -> Ticker | None:
-        """The last 24 hours of an instrument; None before the first ticker."""
-
-
 class MarketQueries:
     """Answers the market-data endpoints. `number_of` gives the `lastUpdateId` of a snapshot;
     `now_ns` is the exchange's time."""
@@ -82,7 +72,7 @@ class MarketQueries:
         self._now_ns = now_ns
         self._number_of: NumberOf = number_of or _number_of
 
-    async def depth(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def depth(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET depth`: the best `limit` levels, 100 by default and 5,000 at most."""
         instrument = self._instrument(parameters)
         limit = limit_of(parameters, DEPTH_DEFAULT, DEPTH_MOST)
@@ -90,7 +80,7 @@ class MarketQueries:
         number = self._number_of(instrument.symbol, book)
         return documents.depth(instrument, book, number, limit)
 
-    async def trades(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def trades(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET trades`: the last trades, oldest first."""
         instrument = self._instrument(parameters)
         rows = await self._record.last_trades(
@@ -98,7 +88,7 @@ class MarketQueries:
         )
         return [documents.trade(instrument, row, unit_ns) for row in rows]
 
-    async def historical_trades(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def historical_trades(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET historicalTrades`: the trades from `fromId` on, or the last ones without it."""
         instrument = self._instrument(parameters)
         from_id = whole(parameters, "fromId")
@@ -109,7 +99,7 @@ class MarketQueries:
             rows = await self._record.trades_from(instrument, _trade_id(from_id), limit)
         return [documents.trade(instrument, row, unit_ns) for row in rows]
 
-    async def agg_trades(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def agg_trades(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET aggTrades`: from `fromId` on, or between two times, or the last ones. Every trade is
         an aggregate of its own."""
         instrument = self._instrument(parameters)
@@ -127,7 +117,7 @@ class MarketQueries:
             rows = await record.trades_between(instrument, start_ns, end_ns, limit)
         return [documents.aggregate(instrument, row, unit_ns) for row in rows]
 
-    async def klines(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def klines(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET klines` and `uiKlines`: the first `limit` intervals from `startTime` on, or the last
         ones up to `endTime`. The interval that runs is among them."""
         instrument = self._instrument(parameters)
@@ -143,7 +133,7 @@ class MarketQueries:
         )
         return [documents.kline(instrument, interval, row, unit_ns) for row in rows]
 
-    async def avg_price(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def avg_price(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET avgPrice`: the volume-weighted average of the last five minutes; the last price
         where nothing traded in them."""
         instrument = self._instrument(parameters)
@@ -158,7 +148,7 @@ class MarketQueries:
         close_ns = last[-1].time_ns if last else 0
         return documents.AveragePrice(AVERAGE_MINUTES, price, close_ns // unit_ns)
 
-    async def ticker_24hr(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def ticker_24hr(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET ticker/24hr`: `FULL` by default, or `MINI`; an object for `symbol`, else a list."""
         is_full = choice(parameters, "type", _DETAILS, "FULL")
 
@@ -173,7 +163,7 @@ class MarketQueries:
 
         return self._each(parameters, of)
 
-    async def ticker_price(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def ticker_price(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET ticker/price`: the last price; an object for `symbol`, else a list."""
 
         def of(instrument: Instrument) -> Any:
@@ -182,7 +172,7 @@ class MarketQueries:
 
         return self._each(parameters, of)
 
-    async def ticker_book(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def ticker_book(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET ticker/bookTicker`: the best prices; an object for `symbol`, else a list."""
 
         def of(instrument: Instrument) -> Any:
@@ -191,7 +181,7 @@ class MarketQueries:
 
         return self._each(parameters, of)
 
-    async def ticker(self, parameters: Parameters, unit_ns: int = MILLISECOND_NS) -> Any:
+    async def ticker(self, parameters: Parameters, unit_ns: int = MS) -> Any:
         """`GET ticker`: the window `windowSize`, a day by default, to the minute, and of more than
         half a day to the quarter of an hour; an object for `symbol`, a list for `symbols`."""
         interval, count = window_interval(parameters)

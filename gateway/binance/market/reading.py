@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from crossbook.common.errors import BAD_BYTES
+from crossbook.gateway.binance.parameters import MS, US
 from crossbook.gateway.binance.problem import (
     BAD_COMBINATION,
     INVALID_INTERVAL,
@@ -56,7 +57,7 @@ def time_of(parameters: Parameters, name: str) -> int | None:
     number = whole(parameters, name)
     if number is None:
         return None
-    unit_ns = 1_000 if number >= _MICROSECONDS_FROM else 1_000_000
+    unit_ns = US if number >= _MICROSECONDS_FROM else MS
     return min(number * unit_ns, TIME_MAX_NS)
 
 

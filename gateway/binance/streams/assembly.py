@@ -8,7 +8,7 @@ from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.binance.market.intervals import Interval
 from crossbook.gateway.binance.market.record import MarketRecord
 from crossbook.gateway.binance.streams.latest import TICKER_NS
-from crossbook.gateway.binance.streams.market import Answered, MarketView
+from crossbook.gateway.binance.streams.market import Answered, StreamedMarket
 from crossbook.gateway.binance.streams.streams import FaceStreams
 from crossbook.gateway.problem import Problem
 
@@ -49,7 +49,7 @@ class AskRecord:
 
 
 def market_streams(
-    view: MarketView, record: MarketRecord, lifetime_s: int, *, is_manual: bool = False
+    view: StreamedMarket, record: MarketRecord, lifetime_s: int, *, is_manual: bool = False
 ) -> FaceStreams:
     """The streams of a gateway; their `number_of` is that of its `MarketQueries`. Where the
     exchange's clock is manual, nothing waits for a least time between two events."""

@@ -14,6 +14,7 @@ from crossbook.common.messages.feed import (
     Trades,
 )
 from crossbook.common.messages.history_queries import Candle
+from crossbook.gateway.binance.market.face_market import FaceMarket
 from crossbook.gateway.binance.market.intervals import INTERVALS, Interval
 from crossbook.gateway.binance.streams.depth import DepthStream, PartialDepthStream
 from crossbook.gateway.binance.streams.events import EventMaker
@@ -35,14 +36,8 @@ _NO_LEVEL: Final = [(0, 0)]
 MarketUpdate = DepthUpdate | BestBidOffer | Trades | Snapshot | Ticker | Candles
 
 
-class MarketView(Protocol):
+class StreamedMarket(FaceMarket, Protocol):
     """The public market data of this process, as of the last update applied."""
-
-    def book(self, symbol: str) -> LocalBook | None:
-        """The book of an instrument; None while it is incomplete or old."""
-
-    def ticker(self, symbol: str) -> Ticker | None:
-        """The last 24 hours of an instrument; None before the first ticker, or while it is old."""
 
     def candles(self, symbol: str) -> dict[int, Candle]:
         """The latest candle of an instrument by length in seconds; empty without any."""
@@ -54,7 +49,7 @@ class FaceMarketStreams:
     def __init__(
         self,
         instrument: Instrument,
-        view: MarketView,
+        view: StreamedMarket,
         ask_past: PastOf,
         ticker_ns: int,
         kline_ns: int,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from crossbook.gateway.binance.market.documents import MICROSECOND_NS, MILLISECOND_NS
+from crossbook.gateway.binance.parameters import MS, US
 from crossbook.gateway.web.channel import text_frame
 
 WRAPPED: Final = 1
@@ -46,9 +46,17 @@ class Message:
         is_fine = bool(form & MICROSECONDS)
         payload = self._payloads[is_fine]
         if not payload:
-            payload = self._encode(MICROSECOND_NS if is_fine else MILLISECOND_NS)
+            payload = self._encode(unit_of(form))
             self._payloads[is_fine] = payload
-        if not form & WRAPPED:
-            return payload
-        # A name that is a stream has no character that JSON would escape.
-        return b'{"stream":"%b","data":%b}' % (self._name.encode(), payload)
+        return in_form(self._name, payload, form)
+
+
+def unit_of(form: int) -> int:
+    """The nanoseconds of the unit in which a form has its times."""
+    return US if form & MICROSECONDS else MS
+
+
+def in_form(name: str, payload: bytes, form: int) -> bytes:
+    """The document of an event in a form. A name that is a stream or a key has no character that
+    JSON would escape."""
+    return b'{"stream":"%b","data":%b}' % (name.encode(), payload) if form & WRAPPED else payload

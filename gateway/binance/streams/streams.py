@@ -18,7 +18,7 @@ from crossbook.common.messages.feed import (
 from crossbook.common.times import SECOND_NS
 from crossbook.gateway.binance.streams.client import StreamClient
 from crossbook.gateway.binance.streams.latest import TICKER_NS, TickersStream
-from crossbook.gateway.binance.streams.market import FaceMarketStreams, MarketView, PastOf
+from crossbook.gateway.binance.streams.market import FaceMarketStreams, PastOf, StreamedMarket
 from crossbook.gateway.binance.streams.names import StreamName, parse
 from crossbook.gateway.binance.streams.stream import FaceStream
 from crossbook.gateway.binance.symbols import face_symbol
@@ -52,7 +52,7 @@ class FaceStreams:
 
     def __init__(
         self,
-        view: MarketView,
+        view: StreamedMarket,
         ask_past: PastOf,
         lifetime_s: int = LIFETIME_S,
         least_ns: int = TICKER_NS,

@@ -11,10 +11,9 @@ from contextlib import suppress
 from typing import Final
 
 from crossbook.gateway.binance.listen_keys import ListenKeys
-from crossbook.gateway.binance.parameters import MS, US
 from crossbook.gateway.binance.problem import Refusal
 from crossbook.gateway.binance.streams.client import StreamClient
-from crossbook.gateway.binance.streams.message import MICROSECONDS, WRAPPED
+from crossbook.gateway.binance.streams.message import in_form, unit_of
 from crossbook.gateway.binance.user.events import (
     UserEvent,
     listen_key_expired,
@@ -39,15 +38,13 @@ class _Listener:
     def send_events(self, events: Iterable[UserEvent]) -> None:
         """Send what has happened, in the client's form."""
         client = self.client
-        unit_ns = US if client.form & MICROSECONDS else MS
+        unit_ns = unit_of(client.form)
         for event in events:
             if client.full:
                 client.lose(TOO_SLOW)
                 return
-            payload = event.payload(unit_ns)
-            if client.form & WRAPPED:
-                payload = b'{"stream":"%b","data":%b}' % (self.key.encode(), payload)
-            client.send(text_frame(payload))
+            document = in_form(self.key, event.payload(unit_ns), client.form)
+            client.send(text_frame(document))
 
     def lose(self, reason: str) -> None:
         """Close the connection: events are missing."""
