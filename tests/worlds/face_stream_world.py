@@ -4,9 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.following.local_book import LocalBook
-from crossbook.common.instruments import Instrument, example
+from crossbook.common.instruments import Instrument
 from crossbook.common.messages.feed import Ticker
 from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.binance.market import documents
@@ -15,45 +14,34 @@ from crossbook.gateway.binance.streams.route import StreamPaths
 from crossbook.gateway.binance.streams.streams import FaceStreams
 from crossbook.gateway.web.channel import Refusal
 from tests.worlds.feed_source import SYMBOL, FeedSource
-from tests.worlds.stream_world import MS, FakeConnection, messages
+from tests.worlds.json_book import Rows
+from tests.worlds.stream_world import DrivenWorld, FakeConnection, messages
 
 CHANNELS = ("l2", "bbo", "trade", "candle", "ticker", "state")
 
-Rows = list[tuple[str, str]]
 
-
-class FaceStreamWorld:
+class FaceStreamWorld(DrivenWorld):
     """One instrument's streams behind a `FeedSource`; time passes in `advance`.
 
     `books` has the native book at every number that the follower has shown. `past` answers requests
     for earlier candles.
     """
 
+    streams: FaceStreams
+
     def __init__(
         self, seed: int = 1, *, live: bool = True, source: FeedSource | None = None, **options: Any
     ) -> None:
-        self.source = source or FeedSource(seed)
-        self.follower = FeedFollower((), CHANNELS)
+        super().__init__(source or FeedSource(seed), CHANNELS)
         self.past: Callable[[Interval, int, int], list[Candle] | None] = lambda *_: []
         self.asked: list[tuple[str, int, int]] = []
         self.streams = FaceStreams(self, self._ask_past, **options)
         self.paths = StreamPaths(self.streams, lambda: self.follower.instruments)
-        self.now_ns = 1_000 * MS
-        self.cost_ns = 0
         self.stale = False
-        self.slicing = False
-        self.books: dict[int, tuple[Rows, Rows]] = {}
-        self.follower.on_time(self.now_ns)
-        for _ in range(10):
-            self.source.step()
-        self.pump()
+        self.begin()
         if live:
             self.streams.set_live(SYMBOL, True, "")
             self.work()
-
-    @property
-    def instrument(self) -> Instrument:
-        return example()
 
     def book(self, symbol: str) -> LocalBook | None:
         """The book of the follower, while it is complete."""
@@ -97,45 +85,15 @@ class FaceStreamWorld:
         self.streams.apply(updates)
         self.work()
 
-    def step(self, count: int = 1) -> None:
-        """Publish so many changes of the market, and work on each at once."""
-        for _ in range(count):
-            for frame in self.source.step():
-                self.follower.on_feed(*frame)
-            self.pump()
-
     def beat(self) -> None:
         """The publisher's heartbeat, and a second of the streams."""
         self.follower.on_feed(*self.source.heartbeat())
         self.pump()
         self.streams.beat()
 
-    def work(self) -> None:
-        """Send due messages, which costs `cost_ns`; a crowd gets them slice by slice."""
-        if self.slicing:
-            self.slicing = self.streams.send_slice()
-            if not self.slicing:
-                self.streams.written(self.cost_ns)
-        if self.streams.work(self.now_ns) and not self.slicing:
-            self.now_ns += self.cost_ns
-            self.slicing = self.streams.sending
-            if not self.slicing:
-                self.streams.written(self.cost_ns)
-
     def advance(self, milliseconds: int) -> None:
-        """Let time pass, working whenever something is due."""
-        end_ns = self.now_ns + milliseconds * MS
-        while True:
-            due_ns = self.streams.due_ns()
-            if self.slicing:
-                self.work()
-                continue
-            if due_ns is None or due_ns > end_ns:
-                break
-            self.now_ns = max(self.now_ns, due_ns)
-            self.work()
-        self.now_ns = max(self.now_ns, end_ns)
-        self.follower.on_time(self.now_ns)
+        """Let time pass, working whenever something is due, and once more then."""
+        super().advance(milliseconds)
         self.work()
 
     def rows(self, levels: list[tuple[int, int]]) -> Rows:

@@ -9,6 +9,7 @@ from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.feed import Snapshot
 from crossbook.common.types import Side
 from crossbook.gateway.streams.routes import Streams
+from crossbook.gateway.streams.together import DrivenStreams
 from crossbook.gateway.web.channel import Channel, Refusal
 from tests.worlds.feed_source import SYMBOL, FeedSource
 from tests.worlds.json_book import JsonBook, Rows
@@ -75,54 +76,33 @@ class FakeConnection:
         return list(messages(b"".join(writes)))
 
 
-class StreamWorld:
-    """One instrument's streams behind a `FeedSource`; time passes in `advance`."""
+class DrivenWorld:
+    """Streams of one instrument behind a `FeedSource`, driven by hand; time passes in `advance`."""
 
-    def __init__(self, seed: int = 1, *, live: bool = True) -> None:
-        self.source = FeedSource(seed)
-        self.follower = FeedFollower((), ("l2", "bbo", "trade", "state"))
-        self.streams = Streams()
+    streams: DrivenStreams
+
+    def __init__(self, source: FeedSource, channels: tuple[str, ...]) -> None:
+        self.source = source
+        self.follower = FeedFollower((), channels)
         self.now_ns = 1_000 * MS
         self.cost_ns = 0
         self.slicing = False
         self.books: dict[int, tuple[Rows, Rows]] = {}
-        self.follower.on_time(self.now_ns)
-        for _ in range(10):
-            self.source.step()
-        self.pump()
-        if live:
-            self.streams.set_live(SYMBOL, True, "")
 
     @property
     def instrument(self) -> Instrument:
         return example()
 
-    def connect(self, path: str = f"/ws/market-data/{SYMBOL}") -> FakeConnection:
-        path, _, query = path.partition("?")
-        target = self.streams.route(path, query)
-        assert not isinstance(target, Refusal), target
-        return FakeConnection(target)
-
-    def refused(self, path: str) -> Refusal:
-        path, _, query = path.partition("?")
-        target = self.streams.route(path, query)
-        assert isinstance(target, Refusal)
-        return target
+    def begin(self) -> None:
+        """Pass the first ten changes on."""
+        self.follower.on_time(self.now_ns)
+        for _ in range(10):
+            self.source.step()
+        self.pump()
 
     def pump(self) -> None:
         """Answer the requests of the follower, and give its updates to the streams."""
-        while requests := self.follower.drain_requests():
-            for request in requests:
-                self.follower.on_reply(self.source.answer(request))
-        self.streams.describe(self.follower.instruments)
-        updates = self.follower.drain_updates()
-        book = self.follower.book(SYMBOL)
-        self.books[book.seq] = (
-            self._rows(book.bids()),
-            self._rows(book.asks()),
-        )
-        self.streams.apply(updates)
-        self.work()
+        raise NotImplementedError
 
     def step(self, count: int = 1) -> None:
         """Publish so many changes of the market, and work on each at once."""
@@ -158,6 +138,46 @@ class StreamWorld:
             self.work()
         self.now_ns = max(self.now_ns, end_ns)
         self.follower.on_time(self.now_ns)
+
+
+class StreamWorld(DrivenWorld):
+    """The native streams of one instrument."""
+
+    streams: Streams
+
+    def __init__(self, seed: int = 1, *, live: bool = True) -> None:
+        super().__init__(FeedSource(seed), ("l2", "bbo", "trade", "state"))
+        self.streams = Streams()
+        self.begin()
+        if live:
+            self.streams.set_live(SYMBOL, True, "")
+
+    def connect(self, path: str = f"/ws/market-data/{SYMBOL}") -> FakeConnection:
+        path, _, query = path.partition("?")
+        target = self.streams.route(path, query)
+        assert not isinstance(target, Refusal), target
+        return FakeConnection(target)
+
+    def refused(self, path: str) -> Refusal:
+        path, _, query = path.partition("?")
+        target = self.streams.route(path, query)
+        assert isinstance(target, Refusal)
+        return target
+
+    def pump(self) -> None:
+        """Answer the requests of the follower, and give its updates to the streams."""
+        while requests := self.follower.drain_requests():
+            for request in requests:
+                self.follower.on_reply(self.source.answer(request))
+        self.streams.describe(self.follower.instruments)
+        updates = self.follower.drain_updates()
+        book = self.follower.book(SYMBOL)
+        self.books[book.seq] = (
+            self._rows(book.bids()),
+            self._rows(book.asks()),
+        )
+        self.streams.apply(updates)
+        self.work()
 
     def check(self, connection: FakeConnection, book: JsonBook) -> None:
         """Apply the messages of a client to its book, which must equal the ZeroMQ book at every
