@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from crossbook.common.messages.commands import Instructions, NewOrder
+from crossbook.common.messages.commands import NewOrder
 from crossbook.common.messages.events import CommandRejected, OrderExpired
 from crossbook.common.rules import Rules
 from crossbook.common.types import OrderType, Prevention, RejectReason, TimeInForce
 from crossbook.matcher.engine.engine import Engine
-from tests.worlds.venue import ALICE, BOB, BTC, BUY, SELL
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, SELL, iceberg
 
 ICEBERGS = 1_000
 SLICES = 100
@@ -22,30 +22,11 @@ PRICE = 10_000
 RULES = Rules(accounts=True, opening=(("BTC", 10**15), ("USDT", 10**9)), max_fills=65_536)
 
 
-def iceberg(account: int) -> NewOrder:
-    shows = Instructions(display_lots=1)
-    return NewOrder(
-        gateway=0,
-        request_seq=0,
-        account=account,
-        instrument=BTC.id,
-        side=SELL,
-        order_type=1,
-        time_in_force=1,
-        price_ticks=PRICE,
-        quantity_lots=SLICES,
-        client_order_id="",
-        quote_amount=0,
-        prevention=0,
-        instructions=shows,
-    )
-
-
 @pytest.fixture(scope="module")
 def venue() -> Iterator[Engine]:
     engine = Engine([BTC], RULES)
     for _ in range(ICEBERGS):
-        engine.apply(iceberg(BOB))
+        engine.apply(iceberg(BOB, SELL, PRICE, SLICES, 1))
     yield engine
     assert sum(1 for _ in engine.books[BTC.id].asks.orders()) == ICEBERGS, "nothing was traded"
 
@@ -85,13 +66,13 @@ def test_a_killed_fok_looks_at_each_iceberg_once(
     )
     rich = Engine([BTC], Rules(max_fills=65_536))
     for _ in range(ICEBERGS):
-        rich.apply(iceberg(BOB))
+        rich.apply(iceberg(BOB, SELL, PRICE, SLICES, 1))
     rich.effort.reset()
     last = rich.apply(taker)[-1]
     assert isinstance(last, OrderExpired)
     assert last.reason == RejectReason.FILL_OR_KILL
     assert rich.effort.makers == ICEBERGS
-    one_order = shortest(rich, iceberg(BOB), 20)
+    one_order = shortest(rich, iceberg(BOB, SELL, PRICE, SLICES, 1), 20)
     assert shortest(rich, taker) < 1_000 * one_order, "as much as a thousand orders cost"
 
 

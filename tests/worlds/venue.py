@@ -1,7 +1,15 @@
 """A small venue for tests, with short ways to make a command and to read a book."""
 
+from msgspec.structs import replace
+
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder
+from crossbook.common.messages.commands import (
+    AmendOrder,
+    CancelOrder,
+    Instructions,
+    MassCancelOrders,
+    NewOrder,
+)
 from crossbook.common.messages.events import CommandRejected, Event, TradeExecuted
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine.engine import Engine
@@ -51,6 +59,12 @@ def limit(
         quantity_lots=lots,
         client_order_id=name,
     )
+
+
+def iceberg(account: int, side: Side, price_ticks: int, lots: int, display_lots: int) -> NewOrder:
+    """A limit order that shows so many lots at a time."""
+    order = limit(account, side, price_ticks, lots)
+    return replace(order, instructions=Instructions(display_lots=display_lots))
 
 
 def market(

@@ -4,35 +4,16 @@ from random import Random
 
 import pytest
 
-from crossbook.common.messages.commands import Instructions, NewOrder
+from crossbook.common.messages.commands import NewOrder
 from crossbook.common.messages.events import OrderExpired, TradeExecuted
 from crossbook.common.rules import Rules
 from crossbook.common.types import MAX_INT, OrderType, Prevention, RejectReason
 from crossbook.matcher.engine.dry_run import cost, is_fillable, lots_for
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.order import Account, Order
-from tests.worlds.venue import ALICE, BOB, BTC, BUY, FOK, IOC, SELL, limit
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, FOK, IOC, SELL, iceberg, limit
 
 MARKET = int(OrderType.MARKET)
-
-
-def iceberg(account: int, side: int, price_ticks: int, lots: int, display_lots: int) -> NewOrder:
-    shows = Instructions(display_lots=display_lots)
-    return NewOrder(
-        gateway=0,
-        request_seq=0,
-        account=account,
-        instrument=BTC.id,
-        side=side,
-        order_type=1,
-        time_in_force=1,
-        price_ticks=price_ticks,
-        quantity_lots=lots,
-        client_order_id="",
-        quote_amount=0,
-        prevention=0,
-        instructions=shows,
-    )
 
 
 def book_of_icebergs(random: Random, rules: Rules) -> Engine:
