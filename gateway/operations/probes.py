@@ -53,13 +53,14 @@ class Probes:
         self._clock = clock
         self._request_id = 0
         self._answers: ProcessAnswers = {}
+        self._absent: set[str] = set()
         self._fresh_until_ns = 0
         self._fetching: asyncio.Task[ProcessAnswers] | None = None
 
     async def fetch(self) -> ProcessAnswers:
         """The answer of each process; None when it is away, does not answer within `ANSWER_NS`, or
         sends anything else. Raises nothing because of what a process does."""
-        if self._answers and self._clock.monotonic_ns() < self._fresh_until_ns:
+        if self._is_fresh():
             return self._answers
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch_all())
@@ -70,11 +71,19 @@ class Probes:
             if self._fetching is not None and self._fetching.done():
                 self._fetching = None
 
+    def _is_fresh(self) -> bool:
+        """Whether the last answers may be used again: not where a process has connected since, as
+        all do after the gateway's start."""
+        return self._clock.monotonic_ns() < self._fresh_until_ns and not any(
+            self._processes[name].poll(0, zmq.POLLOUT) for name in self._absent
+        )
+
     async def _fetch_all(self) -> ProcessAnswers:
         self._request_id += 1
         request = encode(MetricsRequest(self._request_id))
         answers: ProcessAnswers = dict.fromkeys(self._processes)
         waiting = {name for name in self._processes if self._send(name, request)}
+        self._absent = set(self._processes) - waiting
         until_ns = self._clock.monotonic_ns() + ANSWER_NS
         while waiting and self._clock.monotonic_ns() < until_ns:
             await asyncio.sleep(LOOK_S)

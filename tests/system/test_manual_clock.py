@@ -20,6 +20,7 @@ from crossbook.common.messages.commands import SetInstrumentState
 from crossbook.common.times import DAY_NS, parse_time, time_text
 from crossbook.common.types import InstrumentState
 from tests.system.exchange import RECORDED, Exchange
+from tests.system.scrape import wait_for
 from tests.system.web import WEB
 from tests.worlds.rest_world import limit
 
@@ -297,6 +298,7 @@ def test_an_advance_is_in_the_journal_and_a_restart_goes_on_from_it(
 
 def test_nothing_refuses_the_clock_and_time_counts_in_the_metrics(timed: TimedExchange) -> None:
     timed.advance("366d")
+    wait_for(timed.exchange, "crossbook_up", 1, process="matcher")
     metrics = WEB.get(f"{timed.exchange.api}/metrics").text
     assert "crossbook_matcher_clock_refused 0.0" in metrics
     assert "crossbook_matcher_clock_refusals_total 0.0" in metrics

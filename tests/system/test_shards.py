@@ -16,6 +16,7 @@ from crossbook.common.messages.entry import Execution
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from tests.system.exchange import Exchange
+from tests.system.scrape import wait_for
 from tests.system.sharded import OF_A_SHARD, of_every_shard, sharded
 
 FIRST, SECOND = "BTC-USDT", "ETH-USDT"
@@ -123,6 +124,8 @@ def test_api_page_streams_and_history_are_those_of_both_shards() -> None:
         with MarketData(*exchange_addresses(exchange)) as market:
             market.wait_ready(10.0)
             assert {FIRST, SECOND} <= set(market.instruments)
+        wait_for(exchange, "crossbook_up", 1, process="recorder-1")
+        wait_for(exchange, "crossbook_up", 1, process="matcher-1")
         metrics = urllib.request.urlopen(f"{exchange.api}/metrics").read().decode()
         assert 'crossbook_matcher_commands_total{shard="1"}' in metrics
         assert 'crossbook_up{process="recorder-1"} 1.0' in metrics

@@ -25,8 +25,8 @@ Answer = Callable[[MetricsRequest], bytes]
 class FakeProcess:
     """Answers each request with `answer`; `requests` are those received."""
 
-    def __init__(self, answer: Answer) -> None:
-        (port,) = free_ports(1)
+    def __init__(self, answer: Answer, port: int | None = None) -> None:
+        port = port or free_ports(1)[0]
         self.address = f"tcp://127.0.0.1:{port}"
         self.requests: list[MetricsRequest] = []
         self._answer = answer
@@ -120,6 +120,19 @@ def test_an_absent_process_is_none_at_once(context: "zmq.Context[zmq.Socket[byte
     # The clock stands still: a wait for an answer would have no end.
     probes = Probes({"matcher": absent}, FakeClock(1))
     assert asyncio.run(probes.fetch()) == {"matcher": None}
+
+
+def test_a_process_that_connects_is_asked_at_once(
+    context: "zmq.Context[zmq.Socket[bytes]]",
+) -> None:
+    (port,) = free_ports(1)
+    early = sockets.metrics_dealer(context, f"tcp://127.0.0.1:{port}")
+    # The clock stands still: the first answers stay fresh.
+    probes = Probes({"matcher": early}, FakeClock(1))
+    assert asyncio.run(probes.fetch()) == {"matcher": None}
+    with FakeProcess(valid, port):
+        assert early.poll(5_000, zmq.POLLOUT)
+        assert asyncio.run(probes.fetch()) == {"matcher": Metrics(request_id=2, seq=7, text=TEXT)}
 
 
 def test_many_callers_at_once_cause_one_request(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
