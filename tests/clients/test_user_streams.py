@@ -12,8 +12,6 @@ from tests.clients.journey import OWN, SYMBOL
 from tests.clients.test_cryptofeed import CLIENT, SCRIPT, session_with
 from tests.clients.user_journey import UserJourney
 
-INCOMPLETE = pytest.mark.skip(reason="the session of this client's own events is not complete")
-
 
 class CcxtUser(UserJourney):
     """ccxt shows orders as they are after an event, and the balances it keeps."""
@@ -67,7 +65,6 @@ class TestBinanceApiNode(UserJourney):
     SCRIPT = "binance_api_node.js"
 
 
-@INCOMPLETE
 class TestBinance(UserJourney):
     CLIENT = "npm"
     SCRIPT = "binance.js"
@@ -78,7 +75,6 @@ class TestBinanceSpot(UserJourney):
     SCRIPT = "binance_spot.js"
 
 
-@INCOMPLETE
 class TestCryptofeed(UserJourney):
     CLIENT = CLIENT
     SCRIPT = SCRIPT
@@ -94,6 +90,7 @@ class TestCryptofeed(UserJourney):
             session("follow_user", symbol=SYMBOL)
             # The feed connects beside the steps, and shows nothing of it but its first event.
             venue.wait_for(lambda: shown_again(session, venue), 20)
+            venue.client(OWN).mass_cancel()
             yield session
 
     def check_last(self, seen: list[dict[str, Any]]) -> None:
