@@ -8,10 +8,7 @@ import pytest
 
 from crossbook.testing import Exchange
 from tests.clients.conversation import Conversation
-from tests.clients.journey import ASKS, BIDS, SYMBOL, book_of, host_of
-
-SEEN_S: Final = 10.0
-"""Longest time until a client shows what happened."""
+from tests.clients.journey import ASKS, BIDS, SEEN_S, SYMBOL, book_of, host_of
 
 RATE: Final = 100.0
 """Requests of the simulated market in a second of a bounded test."""

@@ -1,6 +1,7 @@
 """Clients from npm: ccxt, binance-api-node, binance and @binance/spot."""
 
-from tests.clients.journey import RequestJourney, errors_with
+from tests.clients.journey import RequestJourney
+from tests.clients.refusals import errors_with
 from tests.clients.test_ccxt import ERRORS
 
 FORM = "code={}: "

@@ -7,10 +7,7 @@ import pytest
 
 from crossbook.testing import Exchange
 from tests.clients.conversation import Conversation
-from tests.clients.journey import ASKS, BIDS, OTHER, OWN, SYMBOL, host_of, place
-
-SEEN_S: Final = 10.0
-"""Longest time until a client shows what happened."""
+from tests.clients.journey import ASKS, BIDS, OTHER, OWN, SEEN_S, SYMBOL, host_of, place
 
 WHOLE: Final = [("NEW", "NEW", "0"), ("TRADE", "PARTIALLY_FILLED", "0.2"),
                 ("TRADE", "FILLED", "0.5")]  # fmt: skip
