@@ -74,7 +74,9 @@ def rest_face(
         limits.max_open_orders,
     )
     wall_ns = clock.now_ns if lookup.time.is_manual else None
-    access = SignedAccess(DemoKeys() if keys is None else keys, now_ns, now_ns, wall_ns, admit)
+    access = SignedAccess(
+        DemoKeys() if keys is None else keys, now_ns, now_ns, wall_ns, admit, keys is None
+    )
     return FaceRest(
         app,
         venue,
@@ -84,5 +86,4 @@ def rest_face(
         clock.now_ns,
         clock.monotonic_ns,
         market_data_is_keyed,
-        keys is not None,
     )

@@ -59,8 +59,7 @@ class FaceRest:
 
     `routes`, `access` and `signed`, the kinds of routes that need a signature, do without HTTP, so
     that the WebSocket API answers by the same ones. With `market_data_is_keyed` market data needs a
-    signature, and with `keys_are_signed` so does a route that needs a key only: the id of a key is
-    no secret here.
+    signature.
     """
 
     def __init__(
@@ -73,7 +72,6 @@ class FaceRest:
         wall_ns: Callable[[], int],
         monotonic_ns: Callable[[], int],
         market_data_is_keyed: bool = False,
-        keys_are_signed: bool = False,
     ) -> None:
         self._app = app
         self.venue = venue
@@ -85,8 +83,6 @@ class FaceRest:
         self.signed = {Security.SIGNED}
         if market_data_is_keyed:
             self.signed.add(Security.NONE)
-        if keys_are_signed:
-            self.signed.add(Security.KEY)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -173,9 +169,7 @@ class FaceRest:
             return self.access.account(key_id, route.scope, peer, asked, payload)
         if route.security != Security.KEY:
             return NOBODY
-        key = self.access.key(key_id)
-        self.access.check_key(key, route.scope, peer)
-        return key.account
+        return self.access.holder(key_id, route.scope, peer, asked, payload_of(query, body))
 
     def _no_route(self, path: str, methods: Mapping[str, Route], answer: "_Answer") -> Refusal:
         if not methods:

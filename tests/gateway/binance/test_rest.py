@@ -252,6 +252,7 @@ def test_a_fault_of_the_gateway_has_a_document_too(monkeypatch: pytest.MonkeyPat
 
 
 SECRET = b"s" * 40
+DRAWN = "k-0123456789abcdef"
 
 
 def keyed(scopes: Scope, **more: Any) -> KeyTable:
@@ -293,6 +294,28 @@ def test_with_keys_of_the_exchange_a_listen_key_needs_a_signature() -> None:
             assert plain.json()["code"] == -1102
             bot = Bot(world, "desk", SECRET.decode())
             assert len((await bot.post("userDataStream"))["listenKey"]) == 64
+
+    run(main())
+
+
+def test_a_listen_key_needs_no_signature_where_nobody_guesses_the_id_of_the_key() -> None:
+    async def main() -> None:
+        keys = keyed(Scope.READ)
+        keys.put(Key(DRAWN, KeyScheme.HMAC_SHA256, SECRET, Scope.READ, 8))
+        keys.put(Key(DRAWN[::-1], KeyScheme.HMAC_SHA256, SECRET, Scope.READ, 9))
+        async with FaceWorld(keys=keys) as world:
+            path, headers = f"{API}userDataStream", {"X-MBX-APIKEY": DRAWN}
+            key = (await world.http.post(path, headers=headers)).json()["listenKey"]
+            assert world.face.venue.listen_keys.account(key, world.clock.now_ns()) == 8
+            named = {"listenKey": key}
+            assert (await world.http.put(path, headers=headers, params=named)).json() == {}
+            for other, code in ((f"{DRAWN[:-1]}0", -2015), ("desk", -1102), (DRAWN[::-1], -1102)):
+                refused = await world.http.put(path, headers={"X-MBX-APIKEY": other}, params=named)
+                assert refused.json()["code"] == code, other
+            wrong = await Bot(world, DRAWN, "t" * 40).error("POST", "userDataStream")
+            assert wrong[1] == -1022
+            unsigned = await world.http.get(f"{API}account", headers=headers)
+            assert unsigned.json()["code"] == -1102
 
     run(main())
 
