@@ -196,6 +196,7 @@ class RequestJourney(Journey):
     """With what a client has that sends a request for each step."""
 
     CORRECTS_CLOCK: ClassVar[bool] = True
+    REPLACES: ClassVar[bool] = True
 
     def test_a_canceled_order_is_unknown_to_a_cancel(self, session: Conversation) -> None:
         id_ = place(session, "buy", "GTC", quantity="0.5", price="49000")
@@ -268,6 +269,8 @@ class RequestJourney(Journey):
         self.ERRORS.bad_price.check(caught.value)
 
     def test_an_order_is_replaced(self, session: Conversation, venue: Exchange) -> None:
+        if not self.REPLACES:
+            pytest.skip(f"{self.SCRIPT}: the client has no call that replaces an order")
         id_ = place(session, "buy", "GTC", quantity="0.5", price="49000")
         made = session(
             "replace", symbol=SYMBOL, id=id_, side="buy", quantity="0.4", price="49100.50"
