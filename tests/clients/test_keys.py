@@ -183,6 +183,13 @@ class TestBinanceApiNode(KeyedJourney):
     CHOSEN = "desk-1"
 
 
+@pytest.mark.slow
+class TestNodeBinanceApi(KeyedJourney):
+    CLIENT = "npm"
+    SCRIPT = "node_binance_api.js"
+    CHOSEN = "desk-1"
+
+
 class TestBinanceConnector(KeyedJourney):
     CLIENT = "binance-connector"
     SCRIPT = "binance_connector"

@@ -69,6 +69,11 @@ class TestBinance(UserJourney):
     SCRIPT = "binance.js"
 
 
+class TestNodeBinanceApi(UserJourney):
+    CLIENT = "npm"
+    SCRIPT = "node_binance_api.js"
+
+
 class TestBinanceSpot(UserJourney):
     CLIENT = "npm"
     SCRIPT = "binance_spot.js"

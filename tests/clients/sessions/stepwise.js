@@ -18,6 +18,11 @@ const TRUE_NOW = Date.now;
 // Before a client is loaded: ccxt keeps the function that it finds then.
 let skewMs = 0;
 Date.now = () => TRUE_NOW() + skewMs;
+globalThis.Date = class extends Date {
+  constructor(...given) {
+    super(...(given.length ? given : [Date.now()]));
+  }
+};
 
 function argument(name, otherwise) {
   const at = process.argv.indexOf(`--${name}`);
