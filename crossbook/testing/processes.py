@@ -264,8 +264,8 @@ class Processes:
         the gateway that the others are there, which has a question for each and so comes last."""
         parts = ["ticker", "orderbook"] if self.plan.recorder else ["orderbook"]
         try:
-            _, listed = http.request("GET", "/api/v1/instruments")
-            if not all(
+            status, listed = http.request("GET", "/api/v1/instruments")
+            if status != 200 or not all(
                 http.request("GET", f"/api/v1/{part}/{each['symbol']}")[0] == 200
                 for part in parts
                 for each in reversed(listed["instruments"])
