@@ -7,6 +7,8 @@ order, sends no client order id twice, reads no book by request and replaces no 
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from crossbook.testing import Exchange
 from tests.clients.book_journey import BookJourney
 from tests.clients.conversation import Conversation
@@ -65,6 +67,7 @@ class TestUser(UserJourney):
     SCRIPT = SCRIPT
 
 
+@pytest.mark.slow
 class TestBook(BookJourney):
     CLIENT = CLIENT
     SCRIPT = SCRIPT
