@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from crossbook.common.times import SECOND_NS
-from crossbook.gateway.binance.streams.message import MICROSECONDS, WRAPPED
+from crossbook.gateway.binance.streams.message import MICROSECONDS, WRAPPED, shutdown_frame
 from crossbook.gateway.binance.streams.requests import (
     INVALID_REQUEST,
     StreamError,
@@ -97,6 +97,10 @@ class StreamClient:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close(code, reason)
+
+    def shut_down(self, now_ns: int) -> None:
+        """Send that this gateway stops."""
+        self.send(shutdown_frame(self.form, now_ns))
 
     def opened(self, connection: Connection) -> None:
         """Subscribe to the streams that the path names."""

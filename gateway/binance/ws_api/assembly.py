@@ -21,11 +21,13 @@ SYSTEM: Final = SystemClock()
 
 
 class UserFace:
-    """The WebSocket API and the streams by listen keys of a gateway, from `start` to `stop`."""
+    """The WebSocket API and the streams by listen keys of a gateway, from `start` to `stop`.
+    `market` has the connections of those streams, and of its own."""
 
-    def __init__(self, api: WebSocketApi, listening: ListenStreams) -> None:
+    def __init__(self, api: WebSocketApi, listening: ListenStreams, market: FaceStreams) -> None:
         self.api = api
         self.listening = listening
+        self._market = market
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -41,7 +43,7 @@ class UserFace:
     def shut_down(self) -> None:
         """Send every client that this gateway stops."""
         self.api.shut_down()
-        self.listening.shut_down()
+        self._market.shut_down(self.api.venue.now_ns())
 
     def beat(self) -> None:
         """Let a second pass."""
@@ -75,4 +77,4 @@ def user_face(
     api = WebSocketApi(rest, streams, clock.now_ns, clock.monotonic_ns, lifetime_s)
     listening = ListenStreams(venue.listen_keys, streams, venue.now_ns)
     market.private = listening
-    return UserFace(api, listening)
+    return UserFace(api, listening, market)
