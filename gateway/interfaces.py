@@ -164,9 +164,12 @@ class Interfaces:
             assert desks is not None
             face = self._with_binance(app, desks, metrics, buckets, Admission(hosts), access)
             app, metrics.address_weights = face, face.venue.weights
-            if self._faults is not None:
-                app = self._faults.face(face)
             face_api = self._with_user_streams(face, metrics)
+            if self._faults is not None:
+                assert face_paths is not None, "the face has streams"
+                app = self._faults.face(face)
+                face_paths = self._faults.face_paths(face_paths, face.venue)
+                face_api = self._faults.face_api(face_api, face.venue)
         router = self._router(
             Admission(hosts), order_streams, metrics.streams, gate, face_paths, face_api
         )
@@ -401,16 +404,24 @@ class Interfaces:
             check,
             settings.feed_access == "keyed",
             number_of=streams.number_of,
+            listen_keys=None if self._faults is None else self._faults.listen_keys(),
         )
 
     def _with_user_streams(self, face: "FaceRest", metrics: GatewayMetrics) -> ApiRoute:
         """The path of the WebSocket API of the Binance-spot face, with its user streams."""
+        from crossbook.gateway.binance.user.streams import UserStreams
         from crossbook.gateway.binance.ws_api.assembly import user_face
 
         assert self._entry is not None, "the face needs order entry"
         assert metrics.face_streams is not None, "the face has streams"
         user = user_face(
-            face, metrics.face_streams, self._entry.local, self._settings.binance_connection_s
+            face,
+            metrics.face_streams,
+            self._entry.local,
+            self._settings.binance_connection_s,
+            make_streams=UserStreams
+            if self._faults is None
+            else self._faults.user_streams(face.venue),
         )
         metrics.user_streams = user.api.streams
         self._starting.append(user.start)

@@ -51,11 +51,13 @@ def rest_face(
     market_data_is_keyed: bool = False,
     clock: Clock = SYSTEM,
     number_of: NumberOf | None = None,
+    listen_keys: ListenKeys | None = None,
 ) -> FaceRest:
     """`app` behind REST of the face. `keys` are those of the exchange; without them (`AUTH=off`)
     there are demo keys, and `admit` bounds the accounts of an address. Raises `ConfigError` where
     two instruments have one name in the face. `clock` is that of the machine;
-    `number_of` gives the snapshots of books their numbers."""
+    `number_of` gives the snapshots of books their numbers; `listen_keys` are kept in place of new
+    ones."""
     check_names(lookup.instruments.values())
     now_ns = lookup.time.now_ns
     symbols = SymbolTable(lookup.instruments)
@@ -69,7 +71,7 @@ def rest_face(
         symbols,
         AddressWeights(60 * limits.requests_per_second, limits.buckets),
         OrderCounts(limits.orders_per_second),
-        ListenKeys(),
+        ListenKeys() if listen_keys is None else listen_keys,
         now_ns,
         limits.max_open_orders,
     )

@@ -24,12 +24,14 @@ TOO_SLOW: Final = "too slow: connect again"
 class _Listener:
     """A client of one key."""
 
-    __slots__ = ("account", "client", "key")
+    __slots__ = ("account", "client", "key", "key_id")
 
     def __init__(self, client: StreamClient, key: str, account: int) -> None:
         self.client = client
         self.key = key
         self.account = account
+        # The text of a listen key is a secret, and names no key of the account.
+        self.key_id = ""
 
     def send_events(self, events: Iterable[UserEvent]) -> None:
         """Send what has happened, in the client's form."""

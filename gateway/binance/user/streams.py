@@ -59,7 +59,10 @@ _OF_ONE_ACCOUNT: Final = frozenset(
 
 
 class Subscriber(Protocol):
-    """A client of the stream of one account. Hashable by identity."""
+    """A client of the stream of one account. Hashable by identity. `key_id` is the key that opened
+    it; empty where none did."""
+
+    key_id: str
 
     def send_events(self, events: Iterable[UserEvent]) -> None:
         """Receive what has happened, in order."""
@@ -78,8 +81,8 @@ class Exchange(Protocol):
         """Its balances; raises `Problem`."""
 
 
-class _Stream:
-    """The stream of one account."""
+class AccountStream:
+    """The stream of one account: its events and its clients."""
 
     __slots__ = ("asks", "events", "is_live", "kept", "loading", "subscribers")
 
@@ -99,7 +102,7 @@ class UserStreams:
         self._exchange = exchange
         self._instruments = instruments
         self._names = names
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, AccountStream] = {}
         self._held: set[int] = set()
         self._changed: dict[int, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -200,19 +203,19 @@ class UserStreams:
             self._drop_unwanted(account, await self._live(account))
 
     def _add(
-        self, account: int, stream: _Stream, subscriber: Subscriber, begin: Callable[[], None]
+        self, account: int, stream: AccountStream, subscriber: Subscriber, begin: Callable[[], None]
     ) -> None:
         # What is made but not sent happened before this client was there.
         self._flush(account, stream)
         begin()
         stream.subscribers[subscriber] = None
 
-    async def _live(self, account: int) -> _Stream:
+    async def _live(self, account: int) -> AccountStream:
         """The stream of an account, with its open orders. Raises `Refusal`."""
         while True:
             stream = self._streams.get(account)
             if stream is None:
-                stream = _Stream(AccountEvents(account, self._instruments, self._names))
+                stream = AccountStream(AccountEvents(account, self._instruments, self._names))
                 self._streams[account] = stream
                 stream.loading = self._start(self._load(account, stream))
             if stream.loading is not None:
@@ -223,7 +226,7 @@ class UserStreams:
                 raise busy()
             # Another client of it has come and gone meanwhile.
 
-    def _take(self, stream: _Stream, event: Any, time_ns: int) -> None:
+    def _take(self, stream: AccountStream, event: Any, time_ns: int) -> None:
         if not stream.is_live:
             if len(stream.kept) <= KEPT_MAX:
                 stream.kept.append((event, time_ns))
@@ -234,7 +237,7 @@ class UserStreams:
         # The query goes out before the client can send its next request, which may take long.
         self._ask(account, stream)
 
-    async def _load(self, account: int, stream: _Stream) -> None:
+    async def _load(self, account: int, stream: AccountStream) -> None:
         """Load the open orders of an account, and go on with what happened meanwhile."""
         orders: list[OpenOrder] | None = None
         try:
@@ -261,23 +264,23 @@ class UserStreams:
             if stream is not None:
                 self._flush(account, stream)
 
-    def _flush(self, account: int, stream: _Stream) -> None:
+    def _flush(self, account: int, stream: AccountStream) -> None:
         """Send what is made, then the balances that it has touched."""
         made = stream.events.collect()
         if not stream.subscribers:
             stream.events.touched.clear()
             return
         if made:
-            self._send(stream, made)
+            self.send(stream, made)
         self._ask(account, stream)
 
-    def _ask(self, account: int, stream: _Stream) -> None:
+    def _ask(self, account: int, stream: AccountStream) -> None:
         """Ask for the balances of an account, if clients wait for some and none are on the way."""
         if stream.events.touched and stream.subscribers and not stream.asks:
             stream.asks = True
             self._start(self._ask_balances(account, stream))
 
-    async def _ask_balances(self, account: int, stream: _Stream) -> None:
+    async def _ask_balances(self, account: int, stream: AccountStream) -> None:
         """Send the position of an account, until nothing has changed since the last one."""
         try:
             while stream.events.touched and self._streams.get(account) is stream:
@@ -293,7 +296,7 @@ class UserStreams:
             stream.asks = False
 
     def _send_position(
-        self, stream: _Stream, touched: Iterable[str], balances: Iterable[Balance]
+        self, stream: AccountStream, touched: Iterable[str], balances: Iterable[Balance]
     ) -> None:
         found = {balance.asset: balance for balance in balances}
         if not found:
@@ -308,13 +311,14 @@ class UserStreams:
         # The reports of changes that the balances have come before them.
         made = stream.events.collect()
         made.append(account_position(rows, stream.events.time_ns))
-        self._send(stream, made)
+        self.send(stream, made)
 
-    def _send(self, stream: _Stream, made: Sequence[UserEvent]) -> None:
+    def send(self, stream: AccountStream, made: Sequence[UserEvent]) -> None:
+        """Send events to the clients of an account."""
         for subscriber in list(stream.subscribers):
             subscriber.send_events(made)
 
-    def _drop_unwanted(self, account: int, stream: _Stream) -> None:
+    def _drop_unwanted(self, account: int, stream: AccountStream) -> None:
         if stream.is_live and not stream.subscribers and account not in self._held:
             del self._streams[account]
 

@@ -1,11 +1,13 @@
 """The WebSocket API of a gateway, put together with REST and the user streams."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import New
 from crossbook.common.process.clock import Clock, SystemClock
+from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.rest import FaceRest
 from crossbook.gateway.binance.streams.streams import FaceStreams
 from crossbook.gateway.binance.user.account import Instruments
@@ -61,13 +63,14 @@ def user_face(
     sessions: LocalSessions,
     lifetime_s: int,
     clock: Clock = SYSTEM,
+    make_streams: Callable[[UserExchange, Instruments, CancelNames], UserStreams] = UserStreams,
 ) -> UserFace:
     """The WebSocket API in front of the routes of REST, and the streams by listen keys among those
     of the `market`. They follow the events of the exchange from now on."""
     venue = rest.venue
     instruments = Instruments(lambda: venue.lookup.instruments.values())
     exchange = UserExchange(venue, instruments)
-    streams = UserStreams(exchange, instruments, venue.cancel_names)
+    streams = make_streams(exchange, instruments, venue.cancel_names)
     sessions.follow(streams)
 
     def refuse(account: int, instrument: Instrument, order: New, text: str) -> None:

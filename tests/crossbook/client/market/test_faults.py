@@ -7,6 +7,7 @@ import pytest
 
 from crossbook.client.faults import Faults
 from crossbook.client.market.faults import MarketAndVenueFaults
+from crossbook.common.faults.face import ListenKeyExpired, ServerShutdown
 from crossbook.common.faults.kinds import AnyFault
 from crossbook.common.faults.market_data import (
     BookEmpty,
@@ -73,6 +74,11 @@ MADE: list[tuple[Callable[[Faults], Any], AnyFault]] = [
         StreamDisconnect(seconds=2, stream="ticker"),
     ),
     (lambda f: f.stream_heartbeat_stopped(), StreamHeartbeatStopped()),
+    (
+        lambda f: f.server_shutdown(2, stream="binance-api"),
+        ServerShutdown(seconds=2, stream="binance-api"),
+    ),
+    (lambda f: f.listen_key_expired(1, account=7), ListenKeyExpired(seconds=1, account=7)),
     (lambda f: f.halt(), Halt()),
     (lambda f: f.auction("BTC-USDT"), Auction(symbol="BTC-USDT")),
     (lambda f: f.instrument_removed("BTC-USDT"), InstrumentRemoved(symbol="BTC-USDT")),

@@ -33,6 +33,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 class Client:
     """Keeps what it gets."""
 
+    key_id = ""
+
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.lost = ""
