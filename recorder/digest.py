@@ -248,7 +248,7 @@ class EventDigest:
         maker_id, taker_id, aggressor = (
             event.maker_order_id, event.taker_order_id, event.aggressor_side,
         )  # fmt: skip
-        self._series[instrument].add(price, lots, notional, trade_id, seq, time_ns)
+        self._series[instrument].add(price, lots, notional, trade_id, seq, time_ns, aggressor)
         self._trades.append(
             (instrument, trade_id, seq, price, lots, aggressor, maker_id, taker_id, time_ns)
         )

@@ -17,7 +17,7 @@ from crossbook.recorder.bulk import Bulk
 from crossbook.recorder.database import described
 from crossbook.recorder.digest import Changes, RecordPosition
 from crossbook.recorder.replica import REMEDY, RecordBrokenError
-from crossbook.recorder.sums import candle_of, candle_row, cut_sum, order_row, widen
+from crossbook.recorder.sums import add_bought, candle_of, candle_row, cut_sum, order_row, widen
 from crossbook.recorder.tables import (
     CANDLES,
     FILLS,
@@ -34,6 +34,11 @@ _ONE_COLUMN_A_SUM: Final = 2
 
 _NO_INSTRUMENTS: Final = 3
 """The schema version before instruments were recorded."""
+
+_NO_TAKER_BUYS: Final = 4
+"""The schema version before candles had what takers bought."""
+
+_UPGRADED: Final = (_ONE_COLUMN_A_SUM, _NO_INSTRUMENTS, _NO_TAKER_BUYS)
 
 _PLACE: Final = 1
 """Id of the one row of `position`."""
@@ -61,8 +66,9 @@ class Store:
                 version = connection.scalar(select(POSITION.c.schema_version))
                 if version == _ONE_COLUMN_A_SUM:
                     self._widen(connection)
-                if version in (_ONE_COLUMN_A_SUM, _NO_INSTRUMENTS):
+                if version in _UPGRADED:
                     INSTRUMENTS.create(connection, checkfirst=True)
+                    add_bought(connection)
                     connection.execute(update(POSITION).values(schema_version=SCHEMA_VERSION))
                     version = SCHEMA_VERSION
                 if version != SCHEMA_VERSION:

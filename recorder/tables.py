@@ -23,9 +23,10 @@ from sqlalchemy import (
 
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, OrderStatus
 
-SCHEMA_VERSION: Final = 4
-"""Tables of version 3 had no instruments, those of version 2 one column for a sum too: they get
-what is missing when they are opened. Any other version is refused."""
+SCHEMA_VERSION: Final = 5
+"""Tables of version 4 did not have what takers bought, those of version 3 no instruments, those of
+version 2 one column for a sum too: they get what is missing when they are opened. Any other version
+is refused."""
 
 PART: Final = 10**18
 """Upper bound of a sum's lower column; the rest is in the one named `*_high`. Two lower parts and
@@ -173,6 +174,10 @@ CANDLES: Final = Table(
     _number("seq"),
     _number("volume_high"),
     _number("quote_volume_high"),
+    _number("taker_buy_lots"),
+    _number("taker_buy_quote_volume"),
+    _number("taker_buy_high"),
+    _number("taker_buy_quote_volume_high"),
     sqlite_with_rowid=False,
 )
 

@@ -184,7 +184,8 @@ class Candle(Struct, array_like=True, gc=False, frozen=True):
     """Trades of one instrument in `interval_s` seconds from `open_ns` on.
 
     `quote_volume` is the sum of notionals in the quote asset's smallest unit, `seq` the number of
-    its last trade.
+    its last trade. The last two are what takers bought of both volumes; zero in what a recorder
+    without them has written.
     """
 
     interval_s: int
@@ -199,6 +200,8 @@ class Candle(Struct, array_like=True, gc=False, frozen=True):
     first_trade_id: int
     last_trade_id: int
     seq: int
+    taker_buy_lots: int = 0
+    taker_buy_quote_volume: int = 0
 
 
 class OrderRecords(Struct, array_like=True, tag=101, gc=False, frozen=True):

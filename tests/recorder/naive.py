@@ -20,7 +20,7 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S
-from crossbook.common.types import OrderStatus, RejectReason
+from crossbook.common.types import OrderStatus, RejectReason, Side
 from crossbook.recorder.tables import CANDLES, FILLS, ORDERS, TRADES
 
 Row = dict[str, Any]
@@ -104,6 +104,8 @@ class NaiveRecord:
                     "quote_volume": sum(self._worth(trade) for trade in trades),
                     "trades": len(trades), "first_trade_id": trades[0]["trade_id"],
                     "last_trade_id": trades[-1]["trade_id"], "seq": trades[-1]["seq"],
+                    "taker_buy_lots": sum(t["quantity_lots"] for t in bought(trades)),
+                    "taker_buy_quote_volume": sum(self._worth(t) for t in bought(trades)),
                 }
                 for (instrument, open_ns), trades in inside.items()
             ]  # fmt: skip
@@ -169,12 +171,19 @@ def tables_of(engine: Engine) -> dict[str, list[Row]]:
         ("orders", "filled_notional", "filled_notional_high"),
         ("candles", "volume_lots", "volume_high"),
         ("candles", "quote_volume", "quote_volume_high"),
+        ("candles", "taker_buy_lots", "taker_buy_high"),
+        ("candles", "taker_buy_quote_volume", "taker_buy_quote_volume_high"),
     )
     for name, low, high in sums:
         for row in found[name]:
             assert 0 <= row[low] < 10**18, f"{name}.{low} carries at 10^18: {row}"
             row[low] += row.pop(high) * 10**18
     return found
+
+
+def bought(trades: list[Row]) -> list[Row]:
+    """The trades in which a taker bought."""
+    return [trade for trade in trades if trade["aggressor_side"] == Side.BUY]
 
 
 def tables_expected(record: NaiveRecord) -> dict[str, list[Row]]:

@@ -246,8 +246,7 @@ def aggregate(instrument: Instrument, record: TradeRecord, unit_ns: int) -> dict
 def kline(
     instrument: Instrument, interval: Interval, candle: Candle, unit_ns: int
 ) -> tuple[int | str, ...]:
-    """The twelve columns of a kline. The exchange does not keep the part that takers bought, so
-    that the tenth and the eleventh are zero."""
+    """The twelve columns of a kline; the tenth and the eleventh are what takers bought."""
     grid = grid_of(instrument)
     price = grid.price.text
     return (
@@ -260,8 +259,8 @@ def kline(
         interval.end_of(candle.open_ns) // unit_ns - 1,
         grid.quote.text(candle.quote_volume),
         candle.trades,
-        ZERO,
-        ZERO,
+        grid.quantity.text(candle.taker_buy_lots),
+        grid.quote.text(candle.taker_buy_quote_volume),
         "0",
     )
 

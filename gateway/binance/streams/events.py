@@ -96,8 +96,8 @@ class KlineFacts(Struct):
     trades: int = field(name="n")
     is_final: bool = field(name="x")
     quote_volume: str = field(name="q")
-    taker_volume: str = field(name="V", default=ZERO)
-    taker_quote_volume: str = field(name="Q", default=ZERO)
+    taker_volume: str = field(name="V")
+    taker_quote_volume: str = field(name="Q")
     ignored: str = field(name="B", default="0")
 
 
@@ -237,6 +237,8 @@ class EventMaker:
                 candle.trades,
                 is_final,
                 grid.quote.text(candle.quote_volume),
+                grid.quantity.text(candle.taker_buy_lots),
+                grid.quote.text(candle.taker_buy_quote_volume),
             )
             return _encode(KlineEvent(time_ns // unit_ns, self.symbol, facts))
 

@@ -22,6 +22,7 @@ from crossbook.common.messages.history_queries import (
     TradeRecords,
     TradesQuestion,
 )
+from crossbook.common.types import Side
 from crossbook.gateway.binance.market.queries import ENDPOINTS, MarketQueries
 from crossbook.gateway.binance.market.record import MarketRecord
 from crossbook.gateway.binance.symbols import SymbolTable
@@ -180,6 +181,8 @@ def plain_klines(
         close = prices[-1]
         lots = sum(each.quantity_lots for each in inside)
         quote = sum(each.quantity_lots * each.price_ticks for each in inside)
+        bought = [each for each in inside if each.aggressor_side == Side.BUY]
+        bought_for = sum(each.quantity_lots * each.price_ticks for each in bought)
         price: Callable[[float], str] = "{:.8f}".format
         found.append(
             [
@@ -189,8 +192,8 @@ def plain_klines(
                 next_ns // 10**6 - 1,
                 instrument.grid.quote.text(quote * instrument.notional_per_tick_lot),
                 len(inside),
-                "0.00000000",
-                "0.00000000",
+                price(sum(each.quantity_lots for each in bought) / 100_000),
+                instrument.grid.quote.text(bought_for * instrument.notional_per_tick_lot),
                 "0",
             ]
         )
