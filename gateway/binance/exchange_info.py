@@ -77,8 +77,6 @@ class ExchangeInfo:
     def _chosen(self, asked: Parameters) -> list[Instrument]:
         instruments = self._venue.instruments(asked)
         named = "symbol" in asked.values or "symbols" in asked.values
-        if "symbol" in asked.values and "symbols" in asked.values:
-            raise _bad_combination()
         permissions, status = asked.text("permissions"), asked.text("symbolStatus")
         if named and (permissions is not None or status is not None):
             raise _bad_combination()

@@ -132,14 +132,12 @@ class OrderQueries:
 def _stretch(asked: Parameters) -> tuple[int, int]:
     """The bounds `startTime` and `endTime` in nanoseconds; zero for one that is not given. Raises
     `Refusal` for more than a day between them."""
-    from_ns, to_ns = asked.moment_ns("startTime") or 0, asked.moment_ns("endTime") or 0
-    if to_ns:
-        # All of the last millisecond or microsecond belongs to it.
-        to_ns += asked.unit_of("endTime") - 1
-    if from_ns and to_ns:
-        if to_ns < from_ns:
-            raise Refusal(BAD_COMBINATION, "startTime is after endTime.")
-        if to_ns - from_ns > HOURS_MOST * DAY_NS // 24 + asked.unit_of("endTime"):
-            text = f"More than {HOURS_MOST} hours between startTime and endTime."
-            raise Refusal(TOO_LONG_A_TIME, text)
-    return from_ns, to_ns
+    start_ns, end_ns = asked.span_ns()
+    if (
+        start_ns is not None
+        and end_ns is not None
+        and end_ns - start_ns > HOURS_MOST * DAY_NS // 24 + asked.unit_of("endTime")
+    ):
+        text = f"More than {HOURS_MOST} hours between startTime and endTime."
+        raise Refusal(TOO_LONG_A_TIME, text)
+    return start_ns or 0, end_ns or 0

@@ -104,7 +104,7 @@ def _market_route(venue: Venue, path: str) -> Route:
     endpoint = ENDPOINTS[path]
 
     async def answer(account: int, asked: Parameters) -> Any:
-        return await endpoint(venue.market_queries, asked.values, asked.unit_ns)
+        return await endpoint(venue.market_queries, asked)
 
     return Route(answer, Security.NONE, _MARKET_WEIGHTS[path])
 

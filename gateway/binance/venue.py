@@ -100,11 +100,11 @@ class Venue(Struct, frozen=True):
 
     def instruments(self, asked: Parameters) -> list[Instrument]:
         """The instruments of `symbol` or of `symbols`, or all; raises `Refusal`."""
-        if "symbol" in asked.values:
-            return [self.instrument(asked)]
-        names = asked.symbols()
+        names = asked.symbol_or_symbols()
         if names is None:
             return [instrument for _, instrument in self.symbols]
+        if isinstance(names, str):
+            return [self.instrument(asked)]
         found = [self.symbols.find(name) for name in names]
         if None in found:
             raise invalid_symbol()

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from crossbook.gateway.binance.market.intervals import INTERVALS, Interval
-from crossbook.gateway.binance.market.reading import Parameters
+from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.problem import not_valid
 
 _SIZE: Final = re.compile("([1-9][0-9]?)([mhd])")
@@ -16,14 +16,14 @@ BY_MINUTE_MOST: Final = 720
 hour, which are 672 in a week."""
 
 
-def window_interval(parameters: Parameters) -> tuple[Interval, int]:
+def window_interval(asked: Parameters) -> tuple[Interval, int]:
     """The interval that the window consists of, and their number, the one that runs included.
 
-    >>> interval, count = window_interval({"windowSize": "2h"})
+    >>> interval, count = window_interval(Parameters({"windowSize": "2h"}))
     >>> interval.name, count
     ('1m', 120)
     """
-    size = _SIZE.fullmatch(parameters.get("windowSize") or "1d")
+    size = _SIZE.fullmatch(asked.text("windowSize") or "1d")
     if size is None or int(size[1]) > _MOST[size[2]]:
         raise not_valid("windowSize")
     minutes = int(size[1]) * _MINUTES[size[2]]

@@ -25,6 +25,7 @@ from crossbook.common.messages.history_queries import (
 from crossbook.common.types import Side
 from crossbook.gateway.binance.market.queries import ENDPOINTS, MarketQueries
 from crossbook.gateway.binance.market.record import MarketRecord
+from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.symbols import SymbolTable
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries
@@ -99,7 +100,7 @@ class PlainMarket:
     def ask(self, endpoint: str, unit_ns: int = 1_000_000, **parameters: Any) -> Any:
         """The JSON of an endpoint's answer, decoded."""
         texts = {name: str(value) for name, value in parameters.items()}
-        answer = ENDPOINTS[endpoint](self.queries, texts, unit_ns)
+        answer = ENDPOINTS[endpoint](self.queries, Parameters(texts, unit_ns))
         document = asyncio.run(cast(Coroutine[Any, Any, Any], answer))
         return msgspec.json.decode(msgspec.json.encode(document))
 
