@@ -74,6 +74,16 @@ class ExchangeInfo:
             ],
         }
 
+    async def my_filters(self, account: int, asked: Parameters) -> Any:
+        """`GET myFilters`: the filters that count an account's orders; the others of a symbol are
+        in `exchangeInfo`."""
+        self._venue.instrument(asked)
+        return {
+            "exchangeFilters": self._exchange_filters(),
+            "symbolFilters": [],
+            "assetFilters": [],
+        }
+
     def _chosen(self, asked: Parameters) -> list[Instrument]:
         instruments = self._venue.instruments(asked)
         named = "symbol" in asked.values or "symbols" in asked.values

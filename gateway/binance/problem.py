@@ -52,6 +52,7 @@ INVALID_TIME_UNIT: Final = -1194
 REPLACE_PARTLY_FAILED: Final = -2021
 REPLACE_FAILED: Final = -2022
 AMEND_REJECTED: Final = -2038
+NO_REFERENCE_PRICE: Final = -2043
 
 UNKNOWN_ORDER_SENT: Final = "Unknown order sent."
 DUPLICATE_ORDER_SENT: Final = "Duplicate order sent."

@@ -14,10 +14,10 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.binance.market import documents
 from crossbook.gateway.binance.market.face_market import FaceMarket
-from crossbook.gateway.binance.market.intervals import INTERVALS, Interval
+from crossbook.gateway.binance.market.intervals import DAY_NS, INTERVALS, Interval
 from crossbook.gateway.binance.market.klines import joined_window
 from crossbook.gateway.binance.market.record import MarketRecord
-from crossbook.gateway.binance.market.windows import window_interval
+from crossbook.gateway.binance.market.windows import day_begin_ns, window_interval
 from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.problem import (
     BAD_COMBINATION,
@@ -36,6 +36,9 @@ TRADES_DEFAULT: Final = 500
 TRADES_MOST: Final = 1_000
 KLINES_DEFAULT: Final = 500
 KLINES_MOST: Final = 1_000
+
+WINDOWS_MOST: Final = 100
+"""Most symbols of one request for windows."""
 
 AVERAGE_MINUTES: Final = 5
 """Minutes of `avgPrice`."""
@@ -178,13 +181,37 @@ class MarketQueries:
         half a day to the quarter of an hour; an object for `symbol`, a list for `symbols`."""
         interval, count = window_interval(asked)
         is_full = asked.choice("type", _DETAILS, "FULL")
-        names = asked.symbol_or_symbols()
-        if names is None:
-            raise missing("symbol")
         now_ns = self._now_ns()
         last_ns = interval.begin_of(now_ns)
         first_ns = interval.after(last_ns, 1 - count)
+        return await self._windows(asked, interval, first_ns, last_ns, now_ns, is_full)
+
+    async def trading_day(self, asked: Parameters) -> Any:
+        """`GET ticker/tradingDay`: the day of `timeZone`, UTC by default, as far as it has come; an
+        object for `symbol`, a list for `symbols`."""
+        is_full = asked.choice("type", _DETAILS, "FULL")
+        now_ns = self._now_ns()
+        first_ns = day_begin_ns(asked, now_ns)
+        quarter = INTERVALS["15m"]
+        return await self._windows(
+            asked, quarter, first_ns, quarter.begin_of(now_ns), first_ns + DAY_NS - asked.unit_ns,
+            is_full,
+        )  # fmt: skip
+
+    async def _windows(
+        self,
+        asked: Parameters,
+        interval: Interval,
+        first_ns: int,
+        last_ns: int,
+        close_ns: int,
+        is_full: bool,
+    ) -> Any:
+        """The tickers of the intervals that begin in `first_ns`..`last_ns`."""
         made = documents.window_ticker if is_full else documents.mini_ticker
+        names = asked.symbol_or_symbols(WINDOWS_MOST)
+        if names is None:
+            raise missing("symbol")
 
         async def of(name: str) -> Any:
             instrument = self._named(name)
@@ -192,7 +219,7 @@ class MarketQueries:
             last = await self._record.last_trades(instrument, 1)
             whole_window: Candle | None = joined_window(candles)
             price = last[-1].price_ticks if last else 0
-            window = documents.window_of(price, whole_window, first_ns, now_ns)
+            window = documents.window_of(price, whole_window, first_ns, close_ns)
             return made(instrument, window, asked.unit_ns)
 
         if isinstance(names, str):
@@ -245,6 +272,7 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "ticker/price": MarketQueries.ticker_price,
     "ticker/bookTicker": MarketQueries.ticker_book,
     "ticker": MarketQueries.ticker,
+    "ticker/tradingDay": MarketQueries.trading_day,
 }
 """The public endpoints of the market below `/api/v3/`, each answered by
 `await ENDPOINTS[path](queries, asked)`."""

@@ -192,8 +192,8 @@ def test_paths_of_the_native_api_stay_what_they_are() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v3", "/api/v3/orderList/oco", "/api/v3/sor/order", "/sapi/v1/system/status", "/fapi",
-     "/dapi/v1/time", "/api/v3/myPreventedMatches"],
+    ["/api/v3", "/api/v3/orderLists", "/sapi/v1/system/status", "/fapi",
+     "/dapi/v1/time"],
 )  # fmt: skip
 def test_a_path_that_the_exchange_does_not_have_is_a_clear_refusal(path: str) -> None:
     async def main() -> None:
