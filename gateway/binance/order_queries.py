@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import (
+    AmendmentRecords,
+    AmendmentsQuestion,
     FillRecords,
     FillsQuestion,
     OrderRecord,
@@ -16,6 +18,7 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.times import DAY_NS
 from crossbook.gateway.binance.order_documents import (
+    amendment,
     id_in_name,
     own_trade,
     recorded,
@@ -27,6 +30,7 @@ from crossbook.gateway.binance.problem import (
     NO_SUCH_ORDER,
     TOO_LONG_A_TIME,
     Refusal,
+    missing,
     no_such_order,
     none_of,
     refusal_of,
@@ -111,6 +115,29 @@ class OrderQueries:
         )  # fmt: skip
         records = answer.fills if first or from_ns else answer.fills[::-1]
         return [own_trade(asked, instrument, record) for record in records]
+
+    async def amendments(self, account: int, asked: Parameters) -> Any:
+        """`GET order/amendments`: those that made an order smaller in its place, oldest first."""
+        instrument = self._venue.instrument(asked)
+        order_id = asked.integer("orderId", 1)
+        if order_id is None:
+            raise missing("orderId")
+        from_id, limit = asked.integer("fromExecutionId"), asked.count("limit", ROWS, ROWS_MOST)
+        try:
+            record = await self._record(account, order_id, None)
+        except Problem as problem:
+            raise refusal_of(problem, NO_SUCH_ORDER) from None
+        if record.instrument != instrument.id:
+            raise no_such_order()
+        answer = await self._venue.history.fetch(
+            account,
+            self._home(instrument),
+            lambda request_id, seq: AmendmentsQuestion(
+                request_id, seq, account, order_id, from_id or 0, limit
+            ),
+            AmendmentRecords,
+        )
+        return [amendment(asked, instrument, record, each) for each in answer.amendments]
 
     async def _record(self, account: int, order_id: int | None, name: str | None) -> OrderRecord:
         lookup = self._venue.lookup

@@ -77,6 +77,7 @@ def routes_of(venue: Venue) -> dict[str, dict[str, Route]]:
             "POST": Route(orders.cancel_replace, signed, 1, trade, True)
         },
         f"{API}/order/amend/keepPriority": {"PUT": Route(orders.amend, signed, 4, trade)},
+        f"{API}/order/amendments": {"GET": Route(queries.amendments, signed, 4)},
         f"{API}/openOrders": {
             "GET": Route(queries.open_orders, signed, _weight_of_open_orders),
             "DELETE": Route(orders.cancel_all, signed, 1, trade),

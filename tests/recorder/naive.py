@@ -21,7 +21,7 @@ from crossbook.common.messages.events import (
 )
 from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S
 from crossbook.common.types import OrderStatus, RejectReason, Side
-from crossbook.recorder.tables import CANDLES, FILLS, ORDERS, TRADES
+from crossbook.recorder.tables import AMENDMENTS, CANDLES, FILLS, ORDERS, TRADES
 
 Row = dict[str, Any]
 
@@ -32,6 +32,7 @@ class NaiveRecord:
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         self.orders: dict[int, Row] = {}
         self.fills: list[Row] = []
+        self.amendments: list[Row] = []
         self.trades: list[Row] = []
         self._notionals = {i.id: i.notional_per_tick_lot for i in instruments}
 
@@ -55,6 +56,14 @@ class NaiveRecord:
             elif isinstance(event, OrderAmended):
                 self._touch(event.order_id, event.seq, time_ns)
                 order = self.orders[event.order_id]
+                if event.kept_priority and event.quantity_lots < order["quantity_lots"]:
+                    self.amendments.append(
+                        {
+                            "order_id": event.order_id, "seq": event.seq,
+                            "before_lots": order["quantity_lots"],
+                            "quantity_lots": event.quantity_lots, "time_ns": time_ns,
+                        }
+                    )  # fmt: skip
                 order["price_ticks"] = event.price_ticks
                 order["quantity_lots"] = event.quantity_lots
                 order["remaining_lots"] = event.quantity_lots - order["filled_lots"]
@@ -163,7 +172,7 @@ def tables_of(engine: Engine) -> dict[str, list[Row]]:
     number."""
     found: dict[str, list[Row]] = {}
     with engine.begin() as connection:
-        for table in (ORDERS, FILLS, TRADES, CANDLES):
+        for table in (ORDERS, FILLS, TRADES, CANDLES, AMENDMENTS):
             query = select(table).order_by(*table.primary_key.columns)
             rows = connection.execute(query)
             found[table.name] = [dict(zip(table.c.keys(), row, strict=True)) for row in rows]
@@ -195,6 +204,7 @@ def tables_expected(record: NaiveRecord) -> dict[str, list[Row]]:
         "candles": sorted(
             record.candles(), key=lambda row: (row["instrument"], row["interval_s"], row["open_ns"])
         ),
+        "amendments": sorted(record.amendments, key=lambda row: (row["order_id"], row["seq"])),
     }
 
 

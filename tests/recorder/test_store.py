@@ -13,6 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import example
 from crossbook.common.messages.history_queries import (
+    AmendmentRecords,
+    AmendmentsQuestion,
     Candle,
     CandleRecords,
     CandlesQuestion,
@@ -21,12 +23,13 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.types import MAX_INT
 from crossbook.recorder.database import claim_database, described, open_database
-from crossbook.recorder.digest import Changes, OrderRow, OrderUpdate, RecordPosition
+from crossbook.recorder.digest import Amendment, Changes, OrderRow, OrderUpdate, RecordPosition
 from crossbook.recorder.questions import HistoryReader
 from crossbook.recorder.replica import RecordBrokenError
 from crossbook.recorder.store import Store, latest_candles
 from crossbook.recorder.sums import BOUGHT
 from crossbook.recorder.tables import (
+    AMENDMENTS,
     CANDLES,
     INSTRUMENTS,
     METADATA,
@@ -191,6 +194,7 @@ def test_candles_without_what_takers_bought_are_read_and_go_on(engine: Engine) -
     Store(engine).write(replace(found, candles=[(1, earlier)]))
     with engine.begin() as connection:
         without_bought(connection)
+        AMENDMENTS.drop(connection)
         connection.execute(update(POSITION).values(schema_version=4))
     store = Store(engine)
     store.open()
@@ -202,12 +206,43 @@ def test_candles_without_what_takers_bought_are_read_and_go_on(engine: Engine) -
         assert connection.scalar(select(POSITION.c.schema_version)) == SCHEMA_VERSION
 
 
+def test_tables_without_amendments_receive_them_and_keep_their_candles(engine: Engine) -> None:
+    found = changes(RecordPosition(), AFTER, [ROW], [])
+    candle = Candle(60, 120, 5, 9, 4, 6, 10, 50, 3, 7, 9, 3, 4, 20)
+    Store(engine).write(replace(found, candles=[(1, candle)]))
+    with engine.begin() as connection:
+        AMENDMENTS.drop(connection)
+        connection.execute(update(POSITION).values(schema_version=5))
+    store = Store(engine)
+    store.open()
+    assert store.latest(1) == [candle]
+    after = replace(AFTER, seq=AFTER.seq + 1)
+    made = [
+        Amendment(1, 4, None, 7, 40),
+        Amendment(1, 5, 7, 6, 50),
+        Amendment(1, 6, 6, 6, 60),
+        Amendment(2, 7, None, 1, 70),
+    ]
+    change = OrderUpdate(1, quantity_lots=6)
+    store.write(
+        replace(found, before=AFTER, after=after, orders=[], changed=[change], amendments=made)
+    )
+    question = AmendmentsQuestion(1, 0, ROW.account, 1)
+    answer = HistoryReader(engine).answer(question)
+    assert isinstance(answer, AmendmentRecords)
+    assert [astuple(each) for each in answer.amendments] == [(1, 4, 9, 7, 40), (1, 5, 7, 6, 50)]
+    other = HistoryReader(engine).answer(replace(question, account=ROW.account + 1))
+    assert isinstance(other, AmendmentRecords)
+    assert other.amendments == []
+
+
 def old_tables(engine: Engine, notional: int) -> None:
     """Tables of version 2 with one order and one candle."""
     with engine.begin() as connection:
         METADATA.drop_all(connection)
         METADATA.create_all(connection)
         INSTRUMENTS.drop(connection)
+        AMENDMENTS.drop(connection)
         connection.execute(
             POSITION.insert().values({**dict.fromkeys(POSITION.columns.keys(), 0), "id": 1})
         )

@@ -13,6 +13,7 @@ from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.codec import decode_history_question, encode
 from crossbook.common.messages.feed import Snapshot, Ticker, Trade
 from crossbook.common.messages.history_queries import (
+    AmendmentsQuestion,
     CandleRecords,
     CandlesQuestion,
     HistoryAnswer,
@@ -122,6 +123,7 @@ class PlainMarket:
         number, seq = question.request_id, self.recorded_seq
         if question.min_seq > seq:
             return NotYet(number, seq, "behind")
+        assert not isinstance(question, AmendmentsQuestion)
         trades = self.trades if question.instrument == self.instrument.id else []
         if isinstance(question, TradesQuestion):
             rows = [each for each in trades if each.trade_id >= question.from_trade_id]
