@@ -9,7 +9,7 @@ import hmac
 import json
 from typing import Any
 
-from crossbook.common.messages.commands import AdjustBalance
+from crossbook.common.messages.commands import AdjustBalance, Command
 from crossbook.common.messages.entry import MassCancel
 from crossbook.common.messages.events import EventBatch
 from crossbook.gateway.binance.streams.client import StreamClient
@@ -68,7 +68,10 @@ class UserWorld(FaceWorld):
         """Deposit or withdraw an amount."""
         self._adjusted += 1
         name = f"transfer-{self._adjusted}"
-        command = AdjustBalance(0, self._adjusted, account, 1, asset, units, name)
+        self.command(AdjustBalance(0, self._adjusted, account, 1, asset, units, name))
+
+    def command(self, command: Command) -> None:
+        """Apply a command of an administrator."""
         first_seq = self.engine.seq + 1
         events = self.engine.apply(command, NOW_NS)
         self.desk.apply(

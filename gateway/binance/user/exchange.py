@@ -1,6 +1,6 @@
 """What user streams ask of the exchange: open orders from the record, balances by a query."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from crossbook.common.messages.entry import Balance, Balances, QueryBalances
 from crossbook.gateway.binance.problem import busy
@@ -24,8 +24,10 @@ class UserExchange:
             raise busy()
         return [recorded(each, self._instruments.of(each.instrument)) for each in found]
 
-    async def balances(self, account: int) -> Iterable[Balance]:
-        """The balances now; none where the exchange keeps no accounts. Raises `Problem`."""
+    async def balances(self, account: int) -> tuple[int | None, Sequence[Balance]]:
+        """The balances now, and the number that they are true as of; None where several matching
+        engines have parts of them. None where the exchange keeps no accounts. Raises `Problem`."""
         answer = await self._venue.trading.command(account, QueryBalances(0))
         assert isinstance(answer.reply, Balances), answer
-        return answer.reply.balances
+        is_whole = len(self._venue.history.shards(None)) == 1
+        return answer.reply.seq if is_whole else None, answer.reply.balances

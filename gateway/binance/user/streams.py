@@ -5,12 +5,13 @@ and balances from the matching engines, by queries. The first client of an accou
 account's open orders; changes meanwhile are kept and follow.
 
 Changes go out a moment after they came, behind the answers to the requests that caused them. The
-position of the account follows the changes: it has the balances after them, and where more changes
-come before the answer to its query, after those too.
+position of the account after each command follows its reports: the balances are followed from one
+answer on. Where that is not possible, a query follows the changes, and its answer has those that
+came meanwhile too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -33,7 +34,7 @@ from crossbook.common.process.log import logger
 from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.problem import Refusal, busy
 from crossbook.gateway.binance.user.account import AccountEvents, Instruments
-from crossbook.gateway.binance.user.events import UserEvent, account_position
+from crossbook.gateway.binance.user.events import UserEvent
 from crossbook.gateway.binance.user.orders import OpenOrder
 from crossbook.gateway.problem import Problem
 
@@ -77,14 +78,15 @@ class Exchange(Protocol):
     async def open_orders(self, account: int) -> list[OpenOrder]:
         """Its open orders; raises `Problem` and `Refusal`."""
 
-    async def balances(self, account: int) -> Iterable[Balance]:
-        """Its balances; raises `Problem`."""
+    async def balances(self, account: int) -> tuple[int | None, Sequence[Balance]]:
+        """Its balances, and the number that they are true as of, at least the last one received
+        when they were asked for. None where there is no single one. Raises `Problem`."""
 
 
 class AccountStream:
     """The stream of one account: its events and its clients."""
 
-    __slots__ = ("asks", "events", "is_live", "kept", "loading", "subscribers")
+    __slots__ = ("asks", "events", "has_asked", "is_live", "kept", "loading", "subscribers")
 
     def __init__(self, events: AccountEvents) -> None:
         self.events = events
@@ -92,7 +94,7 @@ class AccountStream:
         self.kept: list[tuple[Any, int]] = []
         self.loading: asyncio.Task[None] | None = None
         self.is_live = False
-        self.asks = False
+        self.asks = self.has_asked = False
 
 
 class UserStreams:
@@ -209,6 +211,7 @@ class UserStreams:
         self._flush(account, stream)
         begin()
         stream.subscribers[subscriber] = None
+        self._ask(account, stream)
 
     async def _live(self, account: int) -> AccountStream:
         """The stream of an account, with its open orders. Raises `Refusal`."""
@@ -275,42 +278,54 @@ class UserStreams:
         self._ask(account, stream)
 
     def _ask(self, account: int, stream: AccountStream) -> None:
-        """Ask for the balances of an account, if clients wait for some and none are on the way."""
-        if stream.events.touched and stream.subscribers and not stream.asks:
-            stream.asks = True
+        """Ask for the balances of an account that are not followed, if clients wait for some and
+        none are on the way."""
+        events = stream.events
+        is_needed = bool(events.touched) or not stream.has_asked
+        if is_needed and not events.balances.is_exact and stream.subscribers and not stream.asks:
+            stream.asks = stream.has_asked = True
             self._start(self._ask_balances(account, stream))
 
     async def _ask_balances(self, account: int, stream: AccountStream) -> None:
-        """Send the position of an account, until nothing has changed since the last one."""
+        """Begin to follow the balances of an account; where that is not possible, send its
+        position until nothing has changed since the last one."""
+        events = stream.events
         try:
-            while stream.events.touched and self._streams.get(account) is stream:
-                touched, stream.events.touched = stream.events.touched, {}
+            while self._streams.get(account) is stream:
+                touched, events.touched = events.touched, {}
+                events.balances.ask()
                 try:
-                    balances = await self._exchange.balances(account)
+                    seq, balances = await self._exchange.balances(account)
                 except Problem:
-                    stream.events.touched = touched | stream.events.touched
+                    events.balances.fail()
+                    events.touched = touched | events.touched
                     await asyncio.sleep(BALANCES_AGAIN_S)
                     continue
+                events.balances.load(seq, balances)
+                if events.balances.is_exact:
+                    events.touched = touched | events.touched
+                    self._flush(account, stream)
+                    return
                 self._send_position(stream, touched, balances)
+                if not events.touched:
+                    return
         finally:
             stream.asks = False
 
     def _send_position(
-        self, stream: AccountStream, touched: Iterable[str], balances: Iterable[Balance]
+        self, stream: AccountStream, touched: Collection[str], balances: Sequence[Balance]
     ) -> None:
-        found = {balance.asset: balance for balance in balances}
-        if not found:
-            # The exchange keeps no accounts.
+        if not touched or not balances:
+            # Nothing has changed, or the exchange keeps no accounts.
             return
+        found = {balance.asset: balance for balance in balances}
         rows = []
         for asset in touched:
-            axis = self._instruments.axis(asset)
-            if axis is not None:
-                balance = found.get(asset, Balance(asset, 0, 0))
-                rows.append((asset, balance.total_units, balance.held_units, axis))
+            balance = found.get(asset, Balance(asset, 0, 0))
+            rows.append((asset, balance.total_units, balance.held_units))
         # The reports of changes that the balances have come before them.
         made = stream.events.collect()
-        made.append(account_position(rows, stream.events.time_ns))
+        made.append(stream.events.position(rows))
         self.send(stream, made)
 
     def send(self, stream: AccountStream, made: Sequence[UserEvent]) -> None:

@@ -70,7 +70,7 @@ class World:
         await self.reading.wait()
         return self.orders
 
-    async def balances(self, account: int) -> list[Balance]:
+    async def balances(self, account: int) -> tuple[int, list[Balance]]:
         """One balance, after as many refusals as the test has set; the way to a matching engine
         and back takes some turns of the loop."""
         self.balances_asked += 1
@@ -79,7 +79,7 @@ class World:
         if self.refusals:
             self.refusals -= 1
             raise refused(RejectReason.BUSY, "", "")
-        return [Balance("BTC", 10**10, 0)]
+        return self.engine.seq, [Balance("BTC", 10**10, 0)]
 
     def recorded(self, order_id: int, seen_seq: int, filled: int = 0) -> OpenOrder:
         """An open order of the record."""
@@ -248,8 +248,10 @@ def test_balances_that_are_refused_are_asked_for_again(monkeypatch: pytest.Monke
     async def main() -> None:
         monkeypatch.setattr(user_streams, "BALANCES_AGAIN_S", 0)
         world, client = World(), Client()
-        await (await begun(world, client))
         world.refusals = 2
+        await (await begun(world, client))
+        await world.quiet()
+        assert world.balances_asked == 3
         world.enter()
         await world.quiet()
         assert world.balances_asked == 3
