@@ -256,13 +256,13 @@ class Interfaces:
         if "binance" in self._settings.gateway_roles:
             assert desks is not None, "the face needs the record"
             assert self._entry is not None, "the face needs order entry"
-            from crossbook.gateway.binance.market.record import MarketRecord
+            from crossbook.gateway.binance.market.recorded_market import RecordedMarket
             from crossbook.gateway.binance.streams.assembly import market_streams
             from crossbook.gateway.binance.streams.route import StreamPaths
 
             metrics.face_streams = market_streams(
                 feed,
-                MarketRecord(desks.history, self._entry.local),
+                RecordedMarket(desks.history, self._entry.local),
                 self._settings.binance_connection_s,
                 is_manual=self._clock.is_manual,
             )

@@ -121,7 +121,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "gateway/auth/sign_in": "edge",
     "gateway/binance/decimals": "pure",
     "gateway/binance/market/queries": "edge",
-    "gateway/binance/market/record": "edge",
+    "gateway/binance/market/recorded_market": "edge",
     "gateway/binance/order_counts": "pure",
     "gateway/binance/order_documents": "pure",
     "gateway/binance/order_requests": "pure",

@@ -26,7 +26,7 @@ from crossbook.gateway.binance.problem import (
 )
 from crossbook.gateway.binance.routes import Route, Routes, Security, weight_of
 from crossbook.gateway.binance.signing import KEY_HEADER, SignedAccess
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 from crossbook.gateway.limits.http import network_of
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.web.admission import Admission
@@ -66,7 +66,7 @@ class FaceRest:
     def __init__(
         self,
         app: AsgiApp,
-        venue: Venue,
+        venue: FaceVenue,
         routes: Routes,
         admission: Admission,
         access: SignedAccess,

@@ -25,7 +25,7 @@ from crossbook.gateway.binance.market.reading import (
     symbols_of,
     whole,
 )
-from crossbook.gateway.binance.market.record import MarketRecord
+from crossbook.gateway.binance.market.recorded_market import RecordedMarket
 from crossbook.gateway.binance.market.windows import window_interval
 from crossbook.gateway.binance.parameters import MS
 from crossbook.gateway.binance.problem import (
@@ -62,7 +62,7 @@ class MarketQueries:
         self,
         symbols: SymbolTable,
         market: FaceMarket,
-        record: MarketRecord,
+        record: RecordedMarket,
         now_ns: Callable[[], int],
         number_of: NumberOf | None = None,
     ) -> None:

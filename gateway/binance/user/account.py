@@ -26,7 +26,7 @@ from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.decimals import FaceAxis, asset_axis
 from crossbook.gateway.binance.user import events
 from crossbook.gateway.binance.user.events import Change, UserEvent, execution_report
-from crossbook.gateway.binance.user.orders import OpenOrder, accepted, refused
+from crossbook.gateway.binance.user.reported_order import ReportedOrder, accepted, refused
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
@@ -38,7 +38,7 @@ _EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
 _BUY: Final = int(Side.BUY)
 
 
-class Instruments:
+class InstrumentIndex:
     """The instruments by their numbers, and the axes of the assets. `by_symbol` is the gateway's
     own mapping: an instrument that is added later is found too."""
 
@@ -73,13 +73,13 @@ class AccountEvents:
     time of the last change.
     """
 
-    def __init__(self, account: int, instruments: Instruments, names: CancelNames) -> None:
+    def __init__(self, account: int, instruments: InstrumentIndex, names: CancelNames) -> None:
         self.account = account
         self.touched: dict[str, None] = {}
         self.time_ns = 0
         self._instruments = instruments
         self._names = names
-        self._orders: dict[int, OpenOrder] = {}
+        self._orders: dict[int, ReportedOrder] = {}
         self._made: list[UserEvent] = []
         # The last trade of an order by quote amount, and its report.
         self._last_trade: tuple[int, UserEvent] | None = None
@@ -100,7 +100,7 @@ class AccountEvents:
         """The number of open orders."""
         return len(self._orders)
 
-    def load(self, orders: Iterable[OpenOrder]) -> None:
+    def load(self, orders: Iterable[ReportedOrder]) -> None:
         """Begin with these open orders."""
         self._orders = {order.order_id: order for order in orders}
 
@@ -119,12 +119,12 @@ class AccountEvents:
         made, self._made = self._made, []
         return made
 
-    def _known(self, order_id: int, seq: int) -> OpenOrder | None:
+    def _known(self, order_id: int, seq: int) -> ReportedOrder | None:
         """The open order of an event; None where the change is in it already."""
         order = self._orders.get(order_id)
         return None if order is None or seq <= order.seen_seq else order
 
-    def _report(self, order: OpenOrder, change: Change) -> UserEvent:
+    def _report(self, order: ReportedOrder, change: Change) -> UserEvent:
         instrument = order.instrument
         self.touched[instrument.base] = self.touched[instrument.quote] = None
         report = execution_report(order, change)

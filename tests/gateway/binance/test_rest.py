@@ -15,7 +15,7 @@ from crossbook.gateway.binance.assembly import FaceLimits
 from crossbook.gateway.binance.weights import BAN_S, IGNORED_MAX
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.limits.account_limits import AccountLimits
-from tests.gateway.binance.test_orders import LIMIT, run
+from tests.gateway.binance.test_order_actions import LIMIT, run
 from tests.worlds.face_world import API, Bot, FaceWorld
 
 FORM = "application/x-www-form-urlencoded"

@@ -23,7 +23,7 @@ from crossbook.common.messages.history_queries import (
     TradesQuestion,
 )
 from crossbook.gateway.binance.market.queries import ENDPOINTS, MarketQueries
-from crossbook.gateway.binance.market.record import MarketRecord
+from crossbook.gateway.binance.market.recorded_market import RecordedMarket
 from crossbook.gateway.binance.symbols import SymbolTable
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries
@@ -66,7 +66,7 @@ class PlainMarket:
         self.sessions = PlainSessions()
         self._link = HistoryLink()
         sessions = cast(LocalSessions, self.sessions)
-        record = MarketRecord(HistoryQueries(sessions, [self._link], self._answer), sessions)
+        record = RecordedMarket(HistoryQueries(sessions, [self._link], self._answer), sessions)
         instruments = {each.symbol: each for each in (self.instrument, ETH)}
         self.queries = MarketQueries(SymbolTable(instruments), self, record, lambda: self.now_ns)
 
