@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from crossbook.gateway.faults.assembly import GatewayFaults
 
 
-class OrderEntry(Struct, frozen=True):
+class EntryParts(Struct, frozen=True):
     """The parts of order entry that its other interfaces use."""
 
     desk: FrontDesk
@@ -87,7 +87,7 @@ class Interfaces:
         context: Any,
         clock: Clock,
         exchange_ns: Callable[[], int],
-        entry: OrderEntry | None,
+        entry: EntryParts | None,
         listener: socket.socket,
         faults: "GatewayFaults | None" = None,
         keys: KeyTable | None = None,

@@ -114,7 +114,7 @@ class FeedReorder(FeedFault, tag="feed_reorder"):
     """The message is sent after the next one of its topic."""
 
 
-class FeedStale(FeedFault, tag="feed_stale"):
+class FeedStandstill(FeedFault, tag="feed_stale"):
     """The message is not sent, and heartbeats do not count it: the topic stands still."""
 
 
@@ -186,7 +186,7 @@ class StreamReorder(StreamFault, tag="stream_reorder"):
     """The message is sent after the next one of its connection."""
 
 
-class StreamStale(StreamFault, tag="stream_stale"):
+class StreamStandstill(StreamFault, tag="stream_stale"):
     """The message is not sent, and heartbeats do not count it: the stream stands still."""
 
 
@@ -221,7 +221,7 @@ MarketDataFault = (
     | FeedGap
     | FeedDuplicate
     | FeedReorder
-    | FeedStale
+    | FeedStandstill
     | FeedWrongChecksum
     | FeedDisconnect
     | FeedHeartbeatStopped
@@ -231,7 +231,7 @@ MarketDataFault = (
     | StreamGap
     | StreamDuplicate
     | StreamReorder
-    | StreamStale
+    | StreamStandstill
     | StreamWrongChecksum
     | StreamDisconnect
     | StreamHeartbeatStopped

@@ -30,7 +30,7 @@ from crossbook.gateway.web.channel import (
     TRY_AGAIN_LATER,
     Connection,
     Handshake,
-    Refusal,
+    HandshakeRefusal,
     refusal_of,
     text_frame,
 )
@@ -293,7 +293,7 @@ class OrderStreams:
         self._default_account = default_account
         self._check = check
 
-    def route(self, handshake: Handshake, account: int | None) -> OrderStream | Refusal:
+    def route(self, handshake: Handshake, account: int | None) -> OrderStream | HandshakeRefusal:
         """The channel of a handshake that names this account in its header, or its refusal. Where
         there is a `check`, it gets the client's address and the account before each request, and
         raises `Problem` where that is refused."""

@@ -24,7 +24,7 @@ from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
-from crossbook.gateway.web.channel import Channel, Handshake, Refusal, Router
+from crossbook.gateway.web.channel import Channel, Handshake, HandshakeRefusal, Router
 from crossbook.gateway.web.entrance import AsgiApp
 
 if TYPE_CHECKING:
@@ -83,12 +83,12 @@ class GatewayFaults:
         from crossbook.gateway.faults.market_stream import faulty_stream
         from crossbook.gateway.faults.order_stream import FaultyOrderStream
 
-        def route(handshake: Handshake) -> Channel | Refusal:
+        def route(handshake: Handshake) -> Channel | HandshakeRefusal:
             refusal = self._refusal(handshake, access)
             if refusal is not None:
                 return refusal
             found = router(handshake)
-            if isinstance(found, Refusal):
+            if isinstance(found, HandshakeRefusal):
                 return found
             if unquote(handshake.path) == PATH:
                 return FaultyOrderStream(found, self.table, key_in(handshake.headers))
@@ -96,7 +96,7 @@ class GatewayFaults:
 
         return route
 
-    def _refusal(self, handshake: Handshake, access: Access) -> Refusal | None:
+    def _refusal(self, handshake: Handshake, access: Access) -> HandshakeRefusal | None:
         """The refusal of a handshake by a rule."""
         if not len(self.table):
             return None
@@ -113,4 +113,4 @@ class GatewayFaults:
         refused = request_fate(self.table, facts).refused
         if refused is None:
             return None
-        return Refusal(refused.status, f"{refused.detail.code}: {refused.detail.message}")
+        return HandshakeRefusal(refused.status, f"{refused.detail.code}: {refused.detail.message}")

@@ -23,7 +23,7 @@ from crossbook.common.faults.market_data import (
     StreamGap,
     StreamHeartbeatStopped,
     StreamReorder,
-    StreamStale,
+    StreamStandstill,
     StreamWrongChecksum,
 )
 from crossbook.common.faults.table import Due, FaultTable
@@ -45,7 +45,7 @@ _encode = msgspec.json.Encoder().encode
 _values = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Timers(Protocol):
+class LoopTimers(Protocol):
     """The timers of an event loop."""
 
     def time(self) -> float:
@@ -55,7 +55,7 @@ class Timers(Protocol):
         """Call later; the handle can be cancelled."""
 
 
-class _Message(Struct):
+class _StreamMessage(Struct):
     """A message of a stream, as far as it concerns a rule. One of another face has no type."""
 
     type: str = ""
@@ -64,14 +64,14 @@ class _Message(Struct):
     interval: str = ""
 
 
-_message = msgspec.json.Decoder(_Message).decode
+_message = msgspec.json.Decoder(_StreamMessage).decode
 
 
 class FaultyMarketStream:
     """The stream `inner` of `facts`, behind the rules of `table`, for one connection."""
 
     def __init__(
-        self, inner: Channel, facts: StreamFacts, table: FaultTable, loop: Callable[[], Timers]
+        self, inner: Channel, facts: StreamFacts, table: FaultTable, loop: Callable[[], LoopTimers]
     ) -> None:
         self.inner = inner
         self._facts = facts
@@ -120,7 +120,7 @@ class FaultyMarketStream:
             else:
                 self._write(frame)
 
-    def _send_data(self, frame: bytes, message: _Message) -> None:
+    def _send_data(self, frame: bytes, message: _StreamMessage) -> None:
         delay_s, frames, is_held = 0.0, [frame], False
         facts = StreamFacts(self._facts.stream, self._facts.symbol, message.type)
         for each in self._table.due(StreamFault, facts):
@@ -136,7 +136,7 @@ class FaultyMarketStream:
             elif isinstance(rule, StreamGap):
                 self._write(self._resync(message))
                 return
-            elif isinstance(rule, StreamStale):
+            elif isinstance(rule, StreamStandstill):
                 self._still = self._still or facts
                 return
             else:
@@ -157,7 +157,7 @@ class FaultyMarketStream:
         for each in self._connection_rules(StreamHeartbeatStopped):
             if self._table.applies(each):
                 return
-        if self._still is not None and self._table.may_concern(StreamStale, self._still):
+        if self._still is not None and self._table.may_concern(StreamStandstill, self._still):
             frame = text_frame(_encode({**_values(payload_of(frame)), "seq": self._seq}))
         self._write(frame)
 
@@ -167,7 +167,7 @@ class FaultyMarketStream:
             if each.rule.concerns(self._facts):
                 yield each
 
-    def _resync(self, message: _Message) -> bytes:
+    def _resync(self, message: _StreamMessage) -> bytes:
         """The frames that the stream sends where it has to leave out a message."""
         fields: dict[str, Any] = {"type": "resync", "symbol": self._facts.symbol}
         if message.trade_id:
@@ -208,9 +208,9 @@ class FaultyMarketStream:
                 self._outer.send(frame)
 
 
-def _read(payload: bytes) -> _Message:
+def _read(payload: bytes) -> _StreamMessage:
     """The message of a payload; a list, which another face sends, is none that a rule knows."""
-    return _Message() if payload.startswith(b"[") else _message(payload)
+    return _StreamMessage() if payload.startswith(b"[") else _message(payload)
 
 
 def parted(frames: bytes) -> Iterator[bytes]:
@@ -230,7 +230,7 @@ def parted(frames: bytes) -> Iterator[bytes]:
 
 
 def faulty_stream(
-    channel: Channel, path: str, table: FaultTable, loop: Callable[[], Timers]
+    channel: Channel, path: str, table: FaultTable, loop: Callable[[], LoopTimers]
 ) -> FaultyMarketStream:
     """The channel of a stream, behind the rules."""
     stream, _, symbol = unquote(path).removeprefix("/ws/").partition("/")

@@ -19,7 +19,7 @@ from bench.fairness import FLOODS, FairnessPlan, Flood, Latencies, compared
 from bench.flooder import Target
 from bench.load import LoadGenerator, LoadOutcome, LoadPlan
 from crossbook.client.client import Client
-from crossbook.matcher.recovery.verify import Verdict
+from crossbook.matcher.recovery.verify import Verification
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 
 HOSTILE = ("endless-messages", "unread-answers", "unread-resends", "icebergs")
@@ -103,7 +103,7 @@ def check_nothing_lost(exchange: Exchange, outcome: LoadOutcome) -> None:
         exchange.stop(name)
     command = [sys.executable, "-m", "crossbook", "verify", str(exchange.data), "--json"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, timeout=300)
-    verdict = msgspec.json.decode(done.stdout, type=Verdict)
+    verdict = msgspec.json.decode(done.stdout, type=Verification)
     assert not verdict.problem
     assert verdict.last_seq >= max(outcome.ack_seq)
 

@@ -9,7 +9,12 @@ import pytest
 
 from crossbook.gateway.api import order_stream
 from crossbook.gateway.api.order_stream import PATH, OrderStream, OrderStreams
-from crossbook.gateway.web.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Handshake, Refusal
+from crossbook.gateway.web.channel import (
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    Handshake,
+    HandshakeRefusal,
+)
 from tests.worlds.rest_world import RestWorld, limit
 from tests.worlds.websocket_server import until
 
@@ -326,7 +331,7 @@ def test_a_bad_query_refuses_the_handshake_and_names_the_field(query: str, field
         async with RestWorld() as world:
             streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
             refusal = streams.route(Handshake(PATH, query), None)
-            assert isinstance(refusal, Refusal)
+            assert isinstance(refusal, HandshakeRefusal)
             assert refusal.status == 400
             assert field in refusal.text
 

@@ -14,14 +14,14 @@ from crossbook.common.faults.market_data import (
     StreamGap,
     StreamHeartbeatStopped,
     StreamReorder,
-    StreamStale,
+    StreamStandstill,
     StreamWrongChecksum,
 )
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.faults.venue import InstrumentRemoved
 from crossbook.gateway.binance.streams.client import StreamClient
 from crossbook.gateway.faults.market_stream import HELD_S, faulty_stream
-from crossbook.gateway.web.channel import Refusal
+from crossbook.gateway.web.channel import HandshakeRefusal
 from tests.worlds.face_stream_world import FaceStreamWorld
 from tests.worlds.feed_source import SYMBOL
 from tests.worlds.json_book import JsonBook
@@ -72,7 +72,7 @@ class FaultyStreams(StreamWorld):
     def opened(self, path: str = BOOK) -> FakeConnection:
         """A client behind the rules."""
         target = self.streams.route(path, "")
-        assert not isinstance(target, Refusal)
+        assert not isinstance(target, HandshakeRefusal)
         return FakeConnection(faulty_stream(target, path, self.table, lambda: self.loop))
 
     def updates(self, client: FakeConnection, count: int) -> list[dict[str, Any]]:
@@ -184,7 +184,7 @@ def test_a_stalled_stream_sends_heartbeats_of_its_last_message() -> None:
     world = FaultyStreams()
     client = world.opened()
     last = world.updates(client, 3)[-1]["seq"]
-    world.table.add(StreamStale())
+    world.table.add(StreamStandstill())
     assert world.updates(client, 3) == []
     world.streams.beat()
     world.work()
@@ -242,7 +242,7 @@ def test_statuses_pass_every_rule() -> None:
 
 def test_streams_of_another_face_pass_every_rule() -> None:
     world, table = FaceStreamWorld(), FaultTable("gateway")
-    for rule in (StreamDrop(), StreamStale(), StreamWrongChecksum(), StreamDuplicate()):
+    for rule in (StreamDrop(), StreamStandstill(), StreamWrongChecksum(), StreamDuplicate()):
         table.add(rule)
     plain = world.connect("/stream?streams=btcusdt@depth@100ms/!ticker@arr")
     inner = world.paths.find("/stream", "streams=btcusdt@depth@100ms/!ticker@arr")
