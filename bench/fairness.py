@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from bench import histogram, machine
-from bench.flooder import Target
+from bench.flooder import FloodTarget
 from bench.histogram import Summary
 from bench.load import LoadGenerator, LoadPlan
 from crossbook.common.process.config import Settings
@@ -108,7 +108,7 @@ class Flood:
     def __init__(
         self,
         kinds: Sequence[str],
-        target: Target,
+        target: FloodTarget,
         plan: FairnessPlan,
         beside: Sequence[str] = (),
         nice: int = 0,
@@ -180,7 +180,7 @@ def _measured(kind: str, plan: FairnessPlan) -> FloodResult:
     with Exchange(order=RECORDED, **settings) as exchange:
         exchange.wait_http()
         exchange.wait_shown("BTC-USDT")
-        target = Target(exchange.orders, exchange.snapshots, exchange.api_port)
+        target = FloodTarget(exchange.orders, exchange.snapshots, exchange.api_port)
         with LoadGenerator(exchange.orders, load) as generator:
             generator.log_on()
             prober = _started(

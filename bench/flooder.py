@@ -39,7 +39,7 @@ SYMBOL: Final = "BTC-USDT"
 _REST_S: Final = 0.02
 
 
-class Target(Struct, frozen=True):
+class FloodTarget(Struct, frozen=True):
     """Where the exchange is, and the loopback address that connections to it come from."""
 
     orders: str
@@ -89,7 +89,7 @@ class Session:
 class Flooder:
     """The floods by name. Each is prepared once, and its step is repeated as often as it goes."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: FloodTarget) -> None:
         self._target = target
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         sockets.allow_many_sockets(self._context)
@@ -305,7 +305,7 @@ def _is_answer(reply: msgspec.Raw) -> bool:
 
 def main(kind: str, orders: str, snapshots: str, http_port: str, source: str) -> None:
     """Flood by the lines of the input; print the number of requests sent at the end."""
-    flooder = Flooder(Target(orders, snapshots, int(http_port), source))
+    flooder = Flooder(FloodTarget(orders, snapshots, int(http_port), source))
     step = flooder.prepared(kind)
     print("ready", flush=True)
     going = False

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from bench.fairness import FLOODS, FairnessPlan, Flood, Latencies, compared
-from bench.flooder import Target
+from bench.flooder import FloodTarget
 from bench.load import LoadGenerator, LoadOutcome, LoadPlan
 from crossbook.client.client import Client
 from crossbook.matcher.recovery.verify import Verification
@@ -78,7 +78,7 @@ def besieged(
     """Load the exchange while attackers and, in turn, as many idle spinners run beside."""
     turns = max(1, round(seconds / (2 * turn_s)))
     plan = FairnessPlan(turns=turns, settle_s=SETTLE_S, window_s=turn_s - SETTLE_S)
-    target = Target(exchange.orders, exchange.snapshots, exchange.api_port, SOURCE)
+    target = FloodTarget(exchange.orders, exchange.snapshots, exchange.api_port, SOURCE)
     load = LoadPlan(RATE, plan.duration_s, CLIENTS, warm_s=0.0)
     beside = ["nothing"] * len(ATTACKS)
     memory = Memory({name: exchange.pid(name) for name in RECORDED})
