@@ -72,6 +72,7 @@ KINDS: Final[Mapping[str, str]] = {
 
 OTHERWISE: Final[Mapping[str, str]] = {
     "common/process/connections": "net",
+    "common/instruments_file": "edge",
     "common/open_files": "edge",
     "common/process/counters": "pure",
     "common/process/curve": "net",
@@ -189,8 +190,6 @@ PURE_LIBRARIES: Final = {
 """All that a pure module may import from outside."""
 
 PURE_EXCEPTIONS: Final = {
-    ("common/instruments_file", "pathlib"): "reads its TOML file, given as an argument, at start",
-    ("common/rules", "pathlib"): "reads the same file",
     ("common/keys", "ipaddress"): "compares an address with the networks of a key",
     ("common/faults/rule", "random"): "draws from a generator that it is given",
     ("common/faults/table", "random"): "each rule has a generator of its own seed",

@@ -19,13 +19,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument
-from crossbook.common.instruments_file import load_assignment, load_instruments
+from crossbook.common.instruments_file import load_assignment, load_instruments, load_rules
 from crossbook.common.process.address import at_home, check_address, home_expanded, is_loopback
 from crossbook.common.process.curve import read_key_file
 from crossbook.common.process.env_file import ENV_FILE, Names, read_names
 from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.scheduling import Scheduling
-from crossbook.common.rules import Rules, load_rules
+from crossbook.common.rules import Rules
 from crossbook.common.shards import SHARDS_MAX
 from crossbook.common.times import parse_time
 from crossbook.common.types import MAX_ACCOUNT
