@@ -157,7 +157,11 @@ class Gateway:
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings = self._settings
-        sessions = SessionTable(settings.max_order_sessions, lambda: secrets.randbits(63))
+        sessions = SessionTable(
+            settings.max_order_sessions,
+            lambda: secrets.randbits(63),
+            settings.max_account_sessions,
+        )
         outbox = Outbox()
         assignment = settings.assignment()
         answer_times = Buckets(TIMES_NS)

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "console"
     max_websocket_connections: int = Field(default=10_000, ge=1, le=1_000_000)
     max_order_sessions: int = Field(default=20_000, ge=1, le=1_000_000)
+    max_account_sessions: int = Field(default=64, ge=1, le=1_000_000)
     max_feed_connections: int = Field(default=4_096, ge=1, le=1_000_000)
     accounts_per_address: int = Field(default=10_000, ge=0, le=1_000_000)
     max_percent_per_address: int = Field(default=50, ge=1, le=100)

@@ -7,8 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from crossbook.common.messages.entry import Execution
+from crossbook.common.types import ExecutionKind, OrderStatus
 from crossbook.gateway.api import order_stream
-from crossbook.gateway.api.order_stream import PATH, OrderStream, OrderStreams
+from crossbook.gateway.api.documents import ExecutionReport
+from crossbook.gateway.api.order_stream import (
+    FRAMES_KEPT,
+    PATH,
+    OrderStream,
+    OrderStreams,
+    ReportFrames,
+)
 from crossbook.gateway.web.channel import (
     POLICY_VIOLATION,
     TRY_AGAIN_LATER,
@@ -71,6 +80,15 @@ class OrderStreamWorld(RestWorld):
         """Send a request."""
         message = {"id": request_id, "method": method, "params": params}
         self.stream.received(self.connection, msgspec.json.encode(message).decode())
+
+
+def execution_of(seq: int) -> Execution:
+    """An order that was entered."""
+    return Execution(
+        request_seq=0, seq=seq, symbol="BTC-USDT", order_id=seq, client_order_id="",
+        kind=ExecutionKind.NEW, status=OrderStatus.NEW, side=1, price_ticks=1, quantity_lots=1,
+        filled_lots=0, remaining_lots=1, time_ns=1,
+    )  # fmt: skip
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -281,6 +299,33 @@ def test_without_a_free_session_the_client_is_refused_for_now() -> None:
             channel.opened(connection)
             assert connection.closed is not None
             assert connection.closed[0] == TRY_AGAIN_LATER
+
+    run(main())
+
+
+def test_a_report_is_rendered_once_for_all_streams_of_the_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            render = world.lookup.render
+            frames = ReportFrames(render)
+            rendered: list[int] = []
+            real = render.execution
+
+            def counted(execution: Execution) -> ExecutionReport:
+                rendered.append(execution.seq)
+                return real(execution)
+
+            monkeypatch.setattr(render, "execution", counted)
+            first, second = (execution_of(seq) for seq in (1, 2))
+            texts = [frames.frame(each) for each in (first, first, second, first, second)]
+            assert rendered == [1, 2]
+            assert [b'"seq":1,' in text for text in texts] == [True, True, False, True, False]
+            for seq in range(3, FRAMES_KEPT + 3):
+                frames.frame(execution_of(seq))
+            frames.frame(first)
+            assert rendered[-1] == 1
 
     run(main())
 
