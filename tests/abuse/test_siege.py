@@ -32,8 +32,6 @@ RATE = 200.0
 CLIENTS = 8
 SOURCE = "127.0.0.66"
 """Address of the attackers. The clients that trade have another one."""
-NICE = 10
-"""Niceness of attackers and spinners: in operation they would have processors of their own."""
 FLAT_MIB = 256
 """Most MiB that the siege adds to a process: the bounds of all peers, and their buffers."""
 
@@ -84,7 +82,7 @@ def besieged(
     memory = Memory({name: exchange.pid(name) for name in RECORDED})
     with LoadGenerator(exchange.orders, load) as generator:
         generator.log_on()
-        with Flood(ATTACKS, target, plan, beside, nice=NICE) as flood:
+        with Flood(ATTACKS, target, plan, beside, aside=True) as flood:
             memory.start()
             outcome = generator.run()
             memory.end()
