@@ -251,12 +251,14 @@ class Reporter:
                 0,
                 self._index,
             )
-            self._outbox.share(maker_sessions, report)
+            for session in maker_sessions:
+                self._outbox.add(session.identity, report)
         taker_sessions = self._by_account.get(event.taker_account)
         if taker_sessions is not None:
             remaining_lots = event.taker_remaining_lots
             report = Execution(
-                self._caused_by(event.seq),
+                # In place of `_caused_by`: a call of each fill.
+                self._request_seq if event.seq == self._origin_seq else 0,
                 event.seq,
                 self._symbols[event.instrument],
                 event.taker_order_id,
