@@ -200,6 +200,7 @@ PURE_EXCEPTIONS: Final = {
     ("gateway/binance/parameters", "urllib"): "decodes percent-encoding; no request is made",
     ("gateway/query", "urllib"): "decodes percent-encoding; no request is made",
     ("gateway/web/admission", "urllib"): "the same",
+    ("gateway/repeated_names", "json"): "msgspec does not show both values of a name",
     ("gateway/web/hosts", "ipaddress"): "brings the text of an address into its one form",
     ("crossbook/client/answers", "decimal"): "users read amounts as Decimal; nothing is computed",
     ("crossbook/client/view", "decimal"): "the same",

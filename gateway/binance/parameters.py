@@ -15,6 +15,7 @@ from crossbook.common.types import MAX_CLIENT_ORDER_ID
 from crossbook.gateway.binance.decimals import DECIMALS
 from crossbook.gateway.binance.problem import (
     DUPLICATE_SYMBOLS,
+    DUPLICATE_VALUES,
     ILLEGAL_CHARACTERS,
     PARAMETER_EMPTY,
     TOO_MANY_PARAMETERS,
@@ -234,7 +235,7 @@ def _read(raw: bytes, values: dict[str, str]) -> None:
             continue
         key = name.decode() if is_plain else _decoded(name)
         if key in values:
-            raise Refusal(TOO_MANY_PARAMETERS, "Duplicate values for a parameter detected.")
+            raise Refusal(TOO_MANY_PARAMETERS, DUPLICATE_VALUES)
         values[key] = value.decode() if is_plain else _decoded(value)
     if _CONTROL.search("".join(values.values())):
         raise _no_parameters()

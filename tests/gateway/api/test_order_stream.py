@@ -170,6 +170,18 @@ def test_orders_are_entered_amended_and_cancelled_over_the_socket() -> None:
         ('{"id":"a","method":"cancel","params":{"order_id":"7"}}', 400, "order_id"),
         ('{"id":"a","method":"cancel","params":{"order_id":"ORD-0000000007"}}', 404, "order_id"),
         ('{"id":"a","method":"amend","params":{"price":1.5}}', 400, "price"),
+        ('{"id":"a","method":"submit","method":"cancel_all","params":{}}', 400, "method"),
+        (
+            '{"id":"a","method":"cancel_all","params":{"symbol":"ETH-USDT"},"params":{}}',
+            400,
+            "params",
+        ),
+        (
+            '{"id":"a","method":"cancel_all","params":{"side":"buy","side":"sell"}}',
+            400,
+            "side",
+        ),
+        ('{"id":"a","method":"cancel_all","params":{},"params":%s}' % ("[" * 60_000), 400, None),
     ],
 )
 def test_a_bad_request_is_answered_and_harms_nothing(

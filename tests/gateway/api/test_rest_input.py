@@ -150,6 +150,36 @@ def test_an_unknown_query_parameter_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/api/v1/orders", '{"symbol":"ETH-USDT",%s', "symbol"),
+        ("POST", "/api/v1/orders/batch", '{"orders":[{"symbol":"ETH-USDT",%s]}', "symbol"),
+        ("PATCH", "/api/v1/orders/ORD-0000000001", '{"quantity":"1","quantity":"2"}', "quantity"),
+        ("POST", "/api/v1/cancel-after", '{"timeout_s":60,"timeout_s":0}', "timeout_s"),
+    ],
+)
+def test_a_field_that_is_given_twice_is_named_and_changes_nothing(
+    method: str, path: str, body: str, field: str
+) -> None:
+    order = '"symbol":"BTC-USDT","order_type":"limit","side":"buy","quantity":"1","price":"50000"}'
+
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.request(
+                method,
+                path,
+                content=body % order if "%s" in body else body,
+                headers={"Content-Type": "application/json"},
+            )
+            assert answer.status_code == 400, answer.text
+            assert answer.json()["error"]["field"] == field
+            assert answer.json()["error"]["message"] == "given twice"
+            assert not world.engine.seq
+
+    run(main())
+
+
+@pytest.mark.parametrize(
     ("path", "name"),
     [
         ("/api/v1/orderbook/BTC-USDT", "levels"),
