@@ -89,6 +89,44 @@ def test_a_key_is_ignored_where_everybody_may_look() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("keys", [("demo-2", "demo-1"), ("demo-1", "demo-2"), ("demo-1", "demo-1")])
+def test_a_request_with_two_keys_is_refused_on_every_route(keys: tuple[str, str]) -> None:
+    async def main() -> None:
+        async with FaceWorld() as world:
+            bot = world.bot()
+            headers = [("X-MBX-APIKEY", key) for key in keys]
+            for method, path, asked in (
+                ("GET", "time", ""),
+                ("GET", "account", bot.signed({})),
+                ("POST", "userDataStream", ""),
+                ("POST", "order", bot.signed(LIMIT)),
+                ("DELETE", "openOrders", bot.signed({"symbol": "BTCUSDT"})),
+            ):
+                answer = await world.http.request(method, f"{API}{path}?{asked}", headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (400, -1101), path
+            units = [("X-MBX-TIME-UNIT", "MICROSECOND"), ("X-MBX-TIME-UNIT", "MILLISECOND")]
+            answer = await world.http.get(f"{API}time", headers=units)
+            assert (answer.status_code, answer.json()["code"]) == (400, -1101)
+            assert not world.engine.seq
+
+    run(main())
+
+
+def test_x_account_may_only_repeat_the_account_of_the_key() -> None:
+    async def main() -> None:
+        async with FaceWorld() as world:
+            bot = world.bot()
+            for account, status in (("2", 401), ("1", 200)):
+                headers = {"X-MBX-APIKEY": bot.key, "X-Account": account}
+                asked = f"{API}order?{bot.signed(LIMIT)}"
+                answer = await world.http.post(asked, headers=headers)
+                assert answer.status_code == status, answer.text
+                assert status == 200 or answer.json()["code"] == -2015
+            assert world.engine.seq == 1
+
+    run(main())
+
+
 def test_times_are_in_microseconds_on_request() -> None:
     async def main() -> None:
         async with FaceWorld() as world:
