@@ -153,7 +153,7 @@ class FaceRest:
         weight = 1 if route is None else weight_of(route, asked)
         answer.weight = weights.take(address, weight, wall_ns)
         if route is None:
-            raise self._no_route(path, methods, answer)
+            return self._without_route(path, method, methods, answer)
         account = self._account(route, key_id, peer, asked, query, body)
         if account != NOBODY and head.account not in (None, account):
             # The account comes from the key, and X-Account may only repeat it.
@@ -184,12 +184,17 @@ class FaceRest:
         self.access.check_key(key, route.scope, peer)
         return key.account
 
-    def _no_route(self, path: str, methods: Mapping[str, Route], answer: "_Answer") -> Refusal:
+    def _without_route(
+        self, path: str, method: str, methods: Mapping[str, Route], answer: "_Answer"
+    ) -> dict[str, Any]:
+        """The answer to OPTIONS; raises `Refusal` for another method, and for no path."""
         if not methods:
-            return unknown_path(path)
-        names = ", ".join(sorted(methods))
+            raise unknown_path(path)
+        names = ", ".join(sorted({*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
         answer.headers.append((b"allow", names.encode()))
-        return Refusal(UNKNOWN, f"The methods of this endpoint are {names}.", 405)
+        if method != "OPTIONS":
+            raise Refusal(UNKNOWN, f"The methods of this endpoint are {names}.", 405)
+        return {}
 
     def _refused(self, refusal: Refusal, answer: "_Answer") -> tuple[int, bytes]:
         if refusal.retry_after_s is not None:

@@ -248,8 +248,14 @@ def test_another_method_is_refused_with_those_there_are() -> None:
     async def main() -> None:
         async with FaceWorld() as world:
             answer = await world.http.patch(f"{API}order")
-            assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, POST")
+            methods = "DELETE, GET, HEAD, OPTIONS, POST"
+            assert (answer.status_code, answer.headers["allow"]) == (405, methods)
             assert answer.json()["code"] == -1000
+            asked = await world.http.options(f"{API}order?symbol=BTCUSDT")
+            assert (asked.status_code, asked.headers["allow"], asked.json()) == (200, methods, {})
+            asked = await world.http.options(f"{API}order/test")
+            assert asked.headers["allow"] == "OPTIONS, POST"
+            assert (await world.http.options(f"{API}nothing")).status_code == 404
             head = await world.http.head(f"{API}time")
             assert (head.status_code, head.content) == (200, b"")
 
