@@ -7,6 +7,7 @@ With several shards an address setting has either one address for each shard, or
 from which the others follow. So have directories.
 """
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -355,10 +356,15 @@ def load_settings(
     """Settings for one kind of process; raises `ConfigError` with one line per wrong setting and
     per faulty line of `.env`."""
     lines = names_found().faults
+    parser_log = logging.getLogger("dotenv.main")
+    was_disabled, parser_log.disabled = parser_log.disabled, True
     try:
         settings = Settings()
     except ValidationError as error:
         lines += map(_line_about, error.errors())
+    finally:
+        # A line that is no setting is a fault above, in the form of the log; not once more here.
+        parser_log.disabled = was_disabled
     if lines:
         raise ConfigError("\n".join(lines))
     if (
