@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from crossbook.gateway.faults.assembly import GatewayFaults
 
 
-class OrderEntry(Struct, frozen=True):
+class EntryParts(Struct, frozen=True):
     """The parts of order entry that its other interfaces use."""
 
     desk: FrontDesk
@@ -87,7 +87,7 @@ class Interfaces:
         context: Any,
         clock: Clock,
         exchange_ns: Callable[[], int],
-        entry: OrderEntry | None,
+        entry: EntryParts | None,
         listener: socket.socket,
         faults: "GatewayFaults | None" = None,
         keys: KeyTable | None = None,
@@ -259,13 +259,13 @@ class Interfaces:
         if "binance" in self._settings.gateway_roles:
             assert desks is not None, "the face needs the record"
             assert self._entry is not None, "the face needs order entry"
-            from crossbook.gateway.binance.market.record import MarketRecord
+            from crossbook.gateway.binance.market.recorded_market import RecordedMarket
             from crossbook.gateway.binance.streams.assembly import market_streams
             from crossbook.gateway.binance.streams.route import StreamPaths
 
             metrics.face_streams = market_streams(
                 feed,
-                MarketRecord(desks.history, self._entry.local),
+                RecordedMarket(desks.history, self._entry.local),
                 self._settings.binance_connection_s,
                 is_manual=self._clock.is_manual,
             )

@@ -110,7 +110,7 @@ class OrderUpdate(Struct, gc=False):
 Row = tuple[Any, ...]
 
 
-class Amendment(Struct, gc=False):
+class ReductionRow(Struct, gc=False):
     """An order got smaller in its place; `before_lots` is None where only its stored row has it."""
 
     order_id: int
@@ -132,7 +132,7 @@ class Changes(Struct, frozen=True):
     candles: list[tuple[int, Candle]]
     """Instrument and candle."""
     instruments: list[Instrument] = []
-    amendments: list[Amendment] = []
+    amendments: list[ReductionRow] = []
 
 
 class EventDigest:
@@ -160,7 +160,7 @@ class EventDigest:
         self._changed: dict[int, OrderUpdate] = {}
         self._trades: list[Row] = []
         self._fills: list[Row] = []
-        self._amendments: list[Amendment] = []
+        self._amendments: list[ReductionRow] = []
         self._fill_id = position.last_fill_id
         self._time_ns = 0
         # Answers that change no order, time, money and states are not recorded.
@@ -323,7 +323,7 @@ class EventDigest:
         row = self._now(event.order_id, status, event.filled_lots, event.remaining_lots, event.seq)
         if event.kept_priority:
             self._amendments.append(
-                Amendment(
+                ReductionRow(
                     event.order_id, event.seq, row.quantity_lots, event.quantity_lots, self._time_ns
                 )
             )

@@ -15,7 +15,7 @@ from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
 from crossbook.common.process.crash_points import reached
 from crossbook.recorder.bulk import Bulk
 from crossbook.recorder.database import described
-from crossbook.recorder.digest import Amendment, Changes, RecordPosition
+from crossbook.recorder.digest import Changes, RecordPosition, ReductionRow
 from crossbook.recorder.replica import REMEDY, RecordBrokenError
 from crossbook.recorder.sums import add_bought, candle_of, candle_row, cut_sum, order_row, widen
 from crossbook.recorder.tables import (
@@ -143,7 +143,7 @@ def instrument_row(instrument: Instrument) -> tuple[int | str, ...]:
 
 
 def amendment_rows(
-    connection: Connection, amendments: Sequence[Amendment]
+    connection: Connection, amendments: Sequence[ReductionRow]
 ) -> list[tuple[int, ...]]:
     """The rows of amendments that made an order smaller. An order that is not stored, because the
     record begins later, has none where only its row would have the quantity before."""

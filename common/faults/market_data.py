@@ -124,7 +124,7 @@ class FeedReorder(FeedFault, tag="feed_reorder"):
     """The message is sent after the next one of its topic."""
 
 
-class FeedStale(FeedFault, tag="feed_stale"):
+class FeedStandstill(FeedFault, tag="feed_stale"):
     """The message is not sent, and heartbeats do not count it: the topic stands still."""
 
 
@@ -201,7 +201,7 @@ class StreamReorder(StreamFault, tag="stream_reorder"):
     """The message is sent after the next one of its connection."""
 
 
-class StreamStale(StreamFault, tag="stream_stale"):
+class StreamStandstill(StreamFault, tag="stream_stale"):
     """The message is not sent, and heartbeats do not count it: the stream stands still."""
 
 
@@ -236,7 +236,7 @@ MarketDataFault = (
     | FeedGap
     | FeedDuplicate
     | FeedReorder
-    | FeedStale
+    | FeedStandstill
     | FeedWrongChecksum
     | FeedDisconnect
     | FeedHeartbeatStopped
@@ -246,7 +246,7 @@ MarketDataFault = (
     | StreamGap
     | StreamDuplicate
     | StreamReorder
-    | StreamStale
+    | StreamStandstill
     | StreamWrongChecksum
     | StreamDisconnect
     | StreamHeartbeatStopped

@@ -18,7 +18,7 @@ from crossbook.gateway.binance.problem import (
     none_of,
 )
 from crossbook.gateway.binance.symbols import face_symbol
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 
 NOT_SUPPORTED: Final = "This operation is not supported."
 NO_REFERENCE: Final = "This symbol doesn't have a reference price."
@@ -27,7 +27,7 @@ NO_REFERENCE: Final = "This symbol doesn't have a reference price."
 class Absent:
     """Answers about order lists, smart order routing, block trades and reference prices."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: FaceVenue) -> None:
         self._venue = venue
 
     async def oco(self, account: int, asked: Parameters) -> Any:

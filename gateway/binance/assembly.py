@@ -11,13 +11,13 @@ from crossbook.gateway.api.lookup import Lookup, MarketView
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.binance.listen_keys import ListenKeys
 from crossbook.gateway.binance.market.queries import MarketQueries, NumberOf
-from crossbook.gateway.binance.market.record import MarketRecord
+from crossbook.gateway.binance.market.recorded_market import RecordedMarket
 from crossbook.gateway.binance.order_counts import OrderCounts
 from crossbook.gateway.binance.rest import FaceRest
 from crossbook.gateway.binance.routes import routes_of
-from crossbook.gateway.binance.signing import DemoKeys, Keys, SignedAccess
+from crossbook.gateway.binance.signing import DemoKeys, KeySource, SignedAccess
 from crossbook.gateway.binance.symbols import SymbolTable, check_names
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 from crossbook.gateway.binance.weights import AddressWeights
 from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.orders.local_sessions import LocalSessions
@@ -46,7 +46,7 @@ def rest_face(
     market: MarketView,
     limits: FaceLimits,
     admission: Admission,
-    keys: Keys | None,
+    keys: KeySource | None,
     admit: Callable[[str, int], None] | None,
     market_data_is_keyed: bool = False,
     clock: Clock = SYSTEM,
@@ -61,8 +61,8 @@ def rest_face(
     check_names(lookup.instruments.values())
     now_ns = lookup.time.now_ns
     symbols = SymbolTable(lookup.instruments)
-    record = MarketRecord(history, sessions)
-    venue = Venue(
+    record = RecordedMarket(history, sessions)
+    venue = FaceVenue(
         trading,
         lookup,
         history,

@@ -22,7 +22,7 @@ from crossbook.gateway.binance.problem import (
 )
 from crossbook.gateway.binance.states import LIMIT_MAKER, PREVENTIONS, TYPES
 from crossbook.gateway.binance.symbols import face_symbol
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 
 TRADING: Final = "TRADING"
 
@@ -48,7 +48,7 @@ _PERMISSIONS: Final = msgspec.json.Decoder(list[str])
 class ExchangeInfo:
     """Answers questions about the exchange itself."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: FaceVenue) -> None:
         self._venue = venue
 
     async def ping(self, account: int, asked: Parameters) -> Any:

@@ -35,7 +35,7 @@ from crossbook.gateway.binance.problem import (
     none_of,
     refusal_of,
 )
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 from crossbook.gateway.problem import Problem
 
 ROWS: Final = 500
@@ -49,7 +49,7 @@ HOURS_MOST: Final = 24
 class OrderQueries:
     """Looks up orders and trades."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: FaceVenue) -> None:
         self._venue = venue
 
     async def order(self, account: int, asked: Parameters) -> Any:

@@ -16,6 +16,7 @@ from crossbook.gateway.binance.decimals import DECIMALS
 from crossbook.gateway.binance.problem import (
     BAD_COMBINATION,
     DUPLICATE_SYMBOLS,
+    DUPLICATE_VALUES,
     ILLEGAL_CHARACTERS,
     PARAMETER_EMPTY,
     TOO_MANY_PARAMETERS,
@@ -267,7 +268,7 @@ def _read(raw: bytes, values: dict[str, str]) -> None:
             continue
         key = name.decode() if is_plain else _decoded(name)
         if key in values:
-            raise Refusal(TOO_MANY_PARAMETERS, "Duplicate values for a parameter detected.")
+            raise Refusal(TOO_MANY_PARAMETERS, DUPLICATE_VALUES)
         values[key] = value.decode() if is_plain else _decoded(value)
     if _CONTROL.search("".join(values.values())):
         raise _no_parameters()

@@ -15,10 +15,10 @@ from crossbook.gateway.binance.absent import Absent
 from crossbook.gateway.binance.account import Accounts
 from crossbook.gateway.binance.exchange_info import ExchangeInfo
 from crossbook.gateway.binance.market.queries import ENDPOINTS
+from crossbook.gateway.binance.order_actions import OrderActions
 from crossbook.gateway.binance.order_queries import OrderQueries
-from crossbook.gateway.binance.orders import Orders
 from crossbook.gateway.binance.parameters import Parameters
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 
 Function = Callable[[int, Parameters], Awaitable[Any]]
 """Returns the document of a request of an account (zero for nobody); raises `Refusal` and
@@ -53,9 +53,9 @@ Routes = Mapping[str, Mapping[str, Route]]
 """The routes by path and method."""
 
 
-def routes_of(venue: Venue) -> dict[str, dict[str, Route]]:
+def routes_of(venue: FaceVenue) -> dict[str, dict[str, Route]]:
     """All routes of the face."""
-    info, orders = ExchangeInfo(venue), Orders(venue)
+    info, orders = ExchangeInfo(venue), OrderActions(venue)
     queries, accounts = OrderQueries(venue), Accounts(venue)
     public, opened, signed = Security.NONE, Security.OPEN, Security.SIGNED
     trade = Scope.TRADE
@@ -103,7 +103,7 @@ def routes_of(venue: Venue) -> dict[str, dict[str, Route]]:
     }
 
 
-def _absent_routes(venue: Venue) -> dict[str, dict[str, Route]]:
+def _absent_routes(venue: FaceVenue) -> dict[str, dict[str, Route]]:
     """The routes of what the exchange does not have."""
     absent, trade = Absent(venue), Scope.TRADE
     public, signed = Security.NONE, Security.SIGNED
@@ -131,7 +131,7 @@ def _absent_routes(venue: Venue) -> dict[str, dict[str, Route]]:
     }
 
 
-def _market_route(venue: Venue, path: str) -> Route:
+def _market_route(venue: FaceVenue, path: str) -> Route:
     """The route of market data with this path below `API`."""
     endpoint = ENDPOINTS[path]
 

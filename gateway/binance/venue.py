@@ -42,7 +42,7 @@ OnRejected = Callable[[int, Instrument, New, str], None]
 """Receives an order of an account that was refused, and why."""
 
 
-class Venue(Struct, frozen=True):
+class FaceVenue(Struct, frozen=True):
     """The exchange behind the face. `now_ns` is its present time, as clients see it by `time`.
 
     `cancel_names` are those of cancels in progress. `on_rejected` is called where an order that

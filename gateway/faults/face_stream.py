@@ -23,7 +23,12 @@ from crossbook.common.faults.table import Due, FaultTable
 from crossbook.gateway.binance.streams.client import StreamClient
 from crossbook.gateway.binance.streams.names import StreamName, parse
 from crossbook.gateway.binance.symbols import SymbolTable
-from crossbook.gateway.faults.market_stream import FaultyMarketStream, Message, Timers, parted
+from crossbook.gateway.faults.market_stream import (
+    FaultyMarketStream,
+    LoopTimers,
+    StreamMessage,
+    parted,
+)
 from crossbook.gateway.faults.order_stream import payload_of
 from crossbook.gateway.web.channel import GOING_AWAY, Channel, Connection
 
@@ -42,7 +47,7 @@ _TYPES: Final = {
 }
 """Type of the events of each kind of stream; partial books have another one."""
 
-_NO_SEQ: Final = Message("")
+_NO_SEQ: Final = StreamMessage("")
 
 
 class _Event(Struct):
@@ -87,7 +92,7 @@ class FaultyFaceConnection(FaultyMarketStream):
         inner: Ending,
         facts: StreamFacts,
         table: FaultTable,
-        loop: Callable[[], Timers],
+        loop: Callable[[], LoopTimers],
         now_ns: Callable[[], int],
     ) -> None:
         super().__init__(inner, facts, table, loop)
@@ -123,7 +128,7 @@ class FaultyFaceStream(FaultyFaceConnection):
         self,
         inner: StreamClient,
         table: FaultTable,
-        loop: Callable[[], Timers],
+        loop: Callable[[], LoopTimers],
         now_ns: Callable[[], int],
         symbols: SymbolTable,
     ) -> None:
@@ -144,7 +149,7 @@ class FaultyFaceStream(FaultyFaceConnection):
             else:
                 self._send_data(frame, facts, _NO_SEQ)
 
-    def _send_gap(self, message: Message) -> None:
+    def _send_gap(self, message: StreamMessage) -> None:
         """Send nothing: the protocol has no word for a hole."""
 
     def _facts_of(self, payload: bytes) -> StreamFacts | None:
@@ -200,7 +205,7 @@ class FaultyFaceStream(FaultyFaceConnection):
 
 
 def faulty_face_api(
-    channel: Channel, table: FaultTable, loop: Callable[[], Timers], now_ns: Callable[[], int]
+    channel: Channel, table: FaultTable, loop: Callable[[], LoopTimers], now_ns: Callable[[], int]
 ) -> FaultyFaceConnection:
     """A connection to the face's WebSocket API, behind the rules."""
     facts = StreamFacts(FACE_API, "")

@@ -23,7 +23,7 @@ from crossbook.common.faults.market_data import (
     StreamGap,
     StreamHeartbeatStopped,
     StreamReorder,
-    StreamStale,
+    StreamStandstill,
     StreamWrongChecksum,
 )
 from crossbook.common.faults.table import Due, FaultTable
@@ -48,7 +48,7 @@ _encode = msgspec.json.Encoder().encode
 _values = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Timers(Protocol):
+class LoopTimers(Protocol):
     """The timers of an event loop."""
 
     def time(self) -> float:
@@ -58,7 +58,7 @@ class Timers(Protocol):
         """Call later; the handle can be cancelled."""
 
 
-class Message(Struct):
+class StreamMessage(Struct):
     """A message of a stream, as far as it concerns a rule."""
 
     type: str
@@ -67,14 +67,14 @@ class Message(Struct):
     interval: str = ""
 
 
-_message = msgspec.json.Decoder(Message).decode
+_message = msgspec.json.Decoder(StreamMessage).decode
 
 
 class FaultyMarketStream:
     """The stream `inner` of `facts`, behind the rules of `table`, for one connection."""
 
     def __init__(
-        self, inner: Channel, facts: StreamFacts, table: FaultTable, loop: Callable[[], Timers]
+        self, inner: Channel, facts: StreamFacts, table: FaultTable, loop: Callable[[], LoopTimers]
     ) -> None:
         self.inner = inner
         self._facts = facts
@@ -124,7 +124,7 @@ class FaultyMarketStream:
             else:
                 self._write(frame)
 
-    def _send_data(self, frame: bytes, facts: StreamFacts, message: Message) -> None:
+    def _send_data(self, frame: bytes, facts: StreamFacts, message: StreamMessage) -> None:
         delay_s, frames, is_held = 0.0, [frame], False
         for each in self._table.due(StreamFault, facts):
             rule = each.rule
@@ -139,7 +139,7 @@ class FaultyMarketStream:
             elif isinstance(rule, StreamGap):
                 self._send_gap(message)
                 return
-            elif isinstance(rule, StreamStale):
+            elif isinstance(rule, StreamStandstill):
                 self._still = self._still or facts
                 return
             else:
@@ -160,7 +160,7 @@ class FaultyMarketStream:
         for each in self._connection_rules(StreamHeartbeatStopped):
             if self._table.applies(each):
                 return
-        if self._still is not None and self._table.may_concern(StreamStale, self._still):
+        if self._still is not None and self._table.may_concern(StreamStandstill, self._still):
             frame = text_frame(_encode({**_values(payload_of(frame)), "seq": self._seq}))
         self._write(frame)
 
@@ -170,7 +170,7 @@ class FaultyMarketStream:
             if each.rule.concerns(self._facts):
                 yield each
 
-    def _send_gap(self, message: Message) -> None:
+    def _send_gap(self, message: StreamMessage) -> None:
         """Send what the stream sends where it has to leave out a message."""
         fields: dict[str, Any] = {"type": "resync", "symbol": self._facts.symbol}
         if message.trade_id:
@@ -228,7 +228,7 @@ def parted(frames: bytes) -> Iterator[bytes]:
 
 
 def faulty_stream(
-    channel: Channel, path: str, table: FaultTable, loop: Callable[[], Timers]
+    channel: Channel, path: str, table: FaultTable, loop: Callable[[], LoopTimers]
 ) -> Channel:
     """The channel of a stream, behind the rules. Another path is left alone."""
     stream, _, symbol = unquote(path).removeprefix("/ws/").partition("/")

@@ -12,7 +12,7 @@ from crossbook.common.faults.table import FaultTable
 from crossbook.gateway.binance.listen_keys import ListenKeys
 from crossbook.gateway.binance.symbols import SymbolTable
 from crossbook.gateway.binance.user.events import UserEvent
-from crossbook.gateway.binance.user.streams import AccountStream, Subscriber, UserStreams
+from crossbook.gateway.binance.user.streams import AccountStream, AccountSubscriber, UserStreams
 from crossbook.gateway.faults.fate import execution_fate
 
 ENDED: Final = "ended by a fault rule"
@@ -35,7 +35,7 @@ class FaultyUserStreams(UserStreams):
             self._send_to(stream, subscriber, made)
 
     def _send_to(
-        self, stream: AccountStream, subscriber: Subscriber, made: Sequence[UserEvent]
+        self, stream: AccountStream, subscriber: AccountSubscriber, made: Sequence[UserEvent]
     ) -> None:
         for event in made:
             instrument = self._symbols.find(event.document.get("s", ""))
@@ -58,7 +58,9 @@ class FaultyUserStreams(UserStreams):
             else:
                 subscriber.send_events((event,))
 
-    def _send_late(self, stream: AccountStream, subscriber: Subscriber, event: UserEvent) -> None:
+    def _send_late(
+        self, stream: AccountStream, subscriber: AccountSubscriber, event: UserEvent
+    ) -> None:
         if subscriber in stream.subscribers:
             subscriber.send_events((event,))
 

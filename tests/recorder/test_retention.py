@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from crossbook.common.following.candles import SECOND_NS
 from crossbook.common.messages.history_queries import Candle
 from crossbook.recorder import retention as retention_module
-from crossbook.recorder.digest import Amendment, Changes, OrderRow, RecordPosition
+from crossbook.recorder.digest import Changes, OrderRow, RecordPosition, ReductionRow
 from crossbook.recorder.retention import BUSY_NS, DAY_NS, IDLE_NS, Retention
 from crossbook.recorder.store import Store
 from tests.recorder.naive import tables_of
@@ -90,7 +90,7 @@ def record(engine: Engine) -> None:
             fills=[fill(*pair) for pair in pairs],
             candles=candles,
             amendments=[
-                Amendment(each.order_id, seq, 9 - seq, 8 - seq, each.created_ns)
+                ReductionRow(each.order_id, seq, 9 - seq, 8 - seq, each.created_ns)
                 for each in orders
                 for seq in (1, 2)
             ],

@@ -23,7 +23,7 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.types import MAX_INT
 from crossbook.recorder.database import claim_database, described, open_database
-from crossbook.recorder.digest import Amendment, Changes, OrderRow, OrderUpdate, RecordPosition
+from crossbook.recorder.digest import Changes, OrderRow, OrderUpdate, RecordPosition, ReductionRow
 from crossbook.recorder.questions import HistoryReader
 from crossbook.recorder.replica import RecordBrokenError
 from crossbook.recorder.store import Store, latest_candles
@@ -218,10 +218,10 @@ def test_tables_without_amendments_receive_them_and_keep_their_candles(engine: E
     assert store.latest(1) == [candle]
     after = replace(AFTER, seq=AFTER.seq + 1)
     made = [
-        Amendment(1, 4, None, 7, 40),
-        Amendment(1, 5, 7, 6, 50),
-        Amendment(1, 6, 6, 6, 60),
-        Amendment(2, 7, None, 1, 70),
+        ReductionRow(1, 4, None, 7, 40),
+        ReductionRow(1, 5, 7, 6, 50),
+        ReductionRow(1, 6, 6, 6, 60),
+        ReductionRow(2, 7, None, 1, 70),
     ]
     change = OrderUpdate(1, quantity_lots=6)
     store.write(

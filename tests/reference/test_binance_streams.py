@@ -38,8 +38,8 @@ def test_every_event_is_listed_with_its_fields() -> None:
     for each in vars(events).values():
         if isinstance(each, StructMeta) and isinstance(each.__struct_config__.tag, str):
             found[each.__struct_config__.tag] = wire_fields(each)
-    found["bookTicker"] = wire_fields(events.BookTicker)
-    found["partialDepth"] = wire_fields(documents.Depth)
+    found["bookTicker"] = wire_fields(events.BookTickerEvent)
+    found["partialDepth"] = wire_fields(documents.PartialDepth)
     found["serverShutdown"] = [*json.loads(shutdown_frame(0, 0)[2:])]
     assert listed() == found
     assert len(found) == 9

@@ -16,7 +16,7 @@ from crossbook.gateway.binance.market import documents
 from crossbook.gateway.binance.market.face_market import FaceMarket
 from crossbook.gateway.binance.market.intervals import DAY_NS, INTERVALS, Interval
 from crossbook.gateway.binance.market.klines import joined_window
-from crossbook.gateway.binance.market.record import MarketRecord
+from crossbook.gateway.binance.market.recorded_market import RecordedMarket
 from crossbook.gateway.binance.market.windows import day_begin_ns, window_interval
 from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.problem import (
@@ -57,7 +57,7 @@ class MarketQueries:
         self,
         symbols: SymbolTable,
         market: FaceMarket,
-        record: MarketRecord,
+        record: RecordedMarket,
         now_ns: Callable[[], int],
         number_of: NumberOf | None = None,
     ) -> None:

@@ -27,7 +27,7 @@ from crossbook.gateway.binance.decimals import FaceAxis, asset_axis
 from crossbook.gateway.binance.user import events
 from crossbook.gateway.binance.user.balances import FollowedBalances
 from crossbook.gateway.binance.user.events import Change, UserEvent, execution_report
-from crossbook.gateway.binance.user.orders import OpenOrder, accepted, refused
+from crossbook.gateway.binance.user.reported_order import ReportedOrder, accepted, refused
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
@@ -39,7 +39,7 @@ _EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
 _BUY: Final = int(Side.BUY)
 
 
-class Instruments:
+class InstrumentIndex:
     """The instruments by their numbers, and the axes of the assets. `by_symbol` is the gateway's
     own mapping: an instrument that is added later is found too."""
 
@@ -75,16 +75,16 @@ class AccountEvents:
     reports of that command, and nothing stays touched.
     """
 
-    def __init__(self, account: int, instruments: Instruments, names: CancelNames) -> None:
+    def __init__(self, account: int, instruments: InstrumentIndex, names: CancelNames) -> None:
         self.account = account
         self.touched: dict[str, None] = {}
         self.time_ns = 0
         self.balances = FollowedBalances()
         self._seq = 0
-        self._entered: list[OpenOrder] = []
+        self._entered: list[ReportedOrder] = []
         self._instruments = instruments
         self._names = names
-        self._orders: dict[int, OpenOrder] = {}
+        self._orders: dict[int, ReportedOrder] = {}
         self._made: list[UserEvent] = []
         # The last trade of an order by quote amount, and its report.
         self._last_trade: tuple[int, UserEvent] | None = None
@@ -105,7 +105,7 @@ class AccountEvents:
         """The number of open orders."""
         return len(self._orders)
 
-    def load(self, orders: Iterable[OpenOrder]) -> None:
+    def load(self, orders: Iterable[ReportedOrder]) -> None:
         """Begin with these open orders."""
         self._orders = {order.order_id: order for order in orders}
         for order in self._orders.values():
@@ -152,7 +152,7 @@ class AccountEvents:
             self._made.append(self.position(rows))
             self.touched = {}
 
-    def _count_hold(self, order: OpenOrder, seq: int) -> None:
+    def _count_hold(self, order: ReportedOrder, seq: int) -> None:
         """Count what an order holds after a change."""
         units = _open_units(order) if order.order_id in self._orders else 0
         if units != order.held_units:
@@ -163,12 +163,12 @@ class AccountEvents:
         if order.order_id not in self._orders:
             self.balances.show(order.order_id)
 
-    def _known(self, order_id: int, seq: int) -> OpenOrder | None:
+    def _known(self, order_id: int, seq: int) -> ReportedOrder | None:
         """The open order of an event; None where the change is in it already."""
         order = self._orders.get(order_id)
         return None if order is None or seq <= order.seen_seq else order
 
-    def _report(self, order: OpenOrder, change: Change) -> UserEvent:
+    def _report(self, order: ReportedOrder, change: Change) -> UserEvent:
         instrument = order.instrument
         self.touched[instrument.base] = self.touched[instrument.quote] = None
         report = execution_report(order, change)
@@ -313,6 +313,6 @@ class AccountEvents:
                 self.touched[asset] = None
 
 
-def _open_units(order: OpenOrder) -> int:
+def _open_units(order: ReportedOrder) -> int:
     """What an open order holds."""
     return (order.quantity_lots - order.filled_lots) * order.hold_unit

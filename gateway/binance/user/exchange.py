@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 from crossbook.common.messages.entry import Balance, Balances, QueryBalances
 from crossbook.gateway.binance.problem import busy
-from crossbook.gateway.binance.user.account import Instruments
-from crossbook.gateway.binance.user.orders import OpenOrder, recorded
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.user.account import InstrumentIndex
+from crossbook.gateway.binance.user.reported_order import ReportedOrder, recorded
+from crossbook.gateway.binance.venue import FaceVenue
 
 
 class UserExchange:
     """Asks as the account itself does over the other interfaces."""
 
-    def __init__(self, venue: Venue, instruments: Instruments) -> None:
+    def __init__(self, venue: FaceVenue, instruments: InstrumentIndex) -> None:
         self._venue = venue
         self._instruments = instruments
 
-    async def open_orders(self, account: int) -> list[OpenOrder]:
+    async def open_orders(self, account: int) -> list[ReportedOrder]:
         """The open orders as of what this gateway has received, or later. Raises `Problem`, and
         `Refusal` for more than one answer may have."""
         found, is_whole = await self._venue.open_records(account)

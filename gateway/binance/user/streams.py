@@ -33,9 +33,9 @@ from crossbook.common.messages.events import (
 from crossbook.common.process.log import logger
 from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.problem import Refusal, busy
-from crossbook.gateway.binance.user.account import AccountEvents, Instruments
+from crossbook.gateway.binance.user.account import AccountEvents, InstrumentIndex
 from crossbook.gateway.binance.user.events import UserEvent
-from crossbook.gateway.binance.user.orders import OpenOrder
+from crossbook.gateway.binance.user.reported_order import ReportedOrder
 from crossbook.gateway.problem import Problem
 
 KEPT_MAX: Final = 10_000
@@ -59,7 +59,7 @@ _OF_ONE_ACCOUNT: Final = frozenset(
 )
 
 
-class Subscriber(Protocol):
+class AccountSubscriber(Protocol):
     """A client of the stream of one account. Hashable by identity. `key_id` is the key that opened
     it; empty where none did."""
 
@@ -72,10 +72,10 @@ class Subscriber(Protocol):
         """Something would be missing: the client has to connect again and look up its orders."""
 
 
-class Exchange(Protocol):
+class AccountQueries(Protocol):
     """What is asked of the exchange about an account."""
 
-    async def open_orders(self, account: int) -> list[OpenOrder]:
+    async def open_orders(self, account: int) -> list[ReportedOrder]:
         """Its open orders; raises `Problem` and `Refusal`."""
 
     async def balances(self, account: int) -> tuple[int | None, Sequence[Balance]]:
@@ -90,7 +90,7 @@ class AccountStream:
 
     def __init__(self, events: AccountEvents) -> None:
         self.events = events
-        self.subscribers: dict[Subscriber, None] = {}
+        self.subscribers: dict[AccountSubscriber, None] = {}
         self.kept: list[tuple[Any, int]] = []
         self.loading: asyncio.Task[None] | None = None
         self.is_live = False
@@ -100,7 +100,9 @@ class AccountStream:
 class UserStreams:
     """Follows the accounts that have clients here."""
 
-    def __init__(self, exchange: Exchange, instruments: Instruments, names: CancelNames) -> None:
+    def __init__(
+        self, exchange: AccountQueries, instruments: InstrumentIndex, names: CancelNames
+    ) -> None:
         self._exchange = exchange
         self._instruments = instruments
         self._names = names
@@ -119,7 +121,7 @@ class UserStreams:
         return sum(len(stream.subscribers) for stream in self._streams.values())
 
     async def subscribe(
-        self, account: int, subscriber: Subscriber, begin: Callable[[], None]
+        self, account: int, subscriber: AccountSubscriber, begin: Callable[[], None]
     ) -> None:
         """Send a client the events of an account. `begin` is called before the first one, where
         the answer to the client is sent. Raises `Refusal` where the account's open orders cannot
@@ -127,7 +129,7 @@ class UserStreams:
         stream = await self._live(account)
         self._add(account, stream, subscriber, begin)
 
-    def join(self, account: int, subscriber: Subscriber) -> bool:
+    def join(self, account: int, subscriber: AccountSubscriber) -> bool:
         """The same at once, where the account is followed already; false where it is not."""
         stream = self._streams.get(account)
         if stream is None or not stream.is_live:
@@ -148,7 +150,7 @@ class UserStreams:
         if stream is not None:
             self._drop_unwanted(account, stream)
 
-    def unsubscribe(self, account: int, subscriber: Subscriber) -> None:
+    def unsubscribe(self, account: int, subscriber: AccountSubscriber) -> None:
         """Send a client nothing more of an account; one without clients is followed no longer."""
         stream = self._streams.get(account)
         if stream is None:
@@ -205,7 +207,11 @@ class UserStreams:
             self._drop_unwanted(account, await self._live(account))
 
     def _add(
-        self, account: int, stream: AccountStream, subscriber: Subscriber, begin: Callable[[], None]
+        self,
+        account: int,
+        stream: AccountStream,
+        subscriber: AccountSubscriber,
+        begin: Callable[[], None],
     ) -> None:
         # What is made but not sent happened before this client was there.
         self._flush(account, stream)
@@ -242,7 +248,7 @@ class UserStreams:
 
     async def _load(self, account: int, stream: AccountStream) -> None:
         """Load the open orders of an account, and go on with what happened meanwhile."""
-        orders: list[OpenOrder] | None = None
+        orders: list[ReportedOrder] | None = None
         try:
             orders = await self._exchange.open_orders(account)
         except (Problem, Refusal) as refused:

@@ -10,7 +10,7 @@ from crossbook.common.process.clock import Clock, SystemClock
 from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.rest import FaceRest
 from crossbook.gateway.binance.streams.streams import FaceStreams
-from crossbook.gateway.binance.user.account import Instruments
+from crossbook.gateway.binance.user.account import InstrumentIndex
 from crossbook.gateway.binance.user.exchange import UserExchange
 from crossbook.gateway.binance.user.listen import ListenStreams
 from crossbook.gateway.binance.user.streams import UserStreams
@@ -63,12 +63,12 @@ def user_face(
     sessions: LocalSessions,
     lifetime_s: int,
     clock: Clock = SYSTEM,
-    make_streams: Callable[[UserExchange, Instruments, CancelNames], UserStreams] = UserStreams,
+    make_streams: Callable[[UserExchange, InstrumentIndex, CancelNames], UserStreams] = UserStreams,
 ) -> UserFace:
     """The WebSocket API in front of the routes of REST, and the streams by listen keys among those
     of the `market`. They follow the events of the exchange from now on."""
     venue = rest.venue
-    instruments = Instruments(lambda: venue.lookup.instruments.values())
+    instruments = InstrumentIndex(lambda: venue.lookup.instruments.values())
     exchange = UserExchange(venue, instruments)
     streams = make_streams(exchange, instruments, venue.cancel_names)
     sessions.follow(streams)

@@ -8,7 +8,7 @@ import pytest
 from crossbook.common.token_buckets import TokenBuckets
 from crossbook.common.types import InstrumentState
 from crossbook.gateway.binance.assembly import FaceLimits
-from tests.gateway.binance.test_orders import run
+from tests.gateway.binance.test_order_actions import run
 from tests.worlds.face_world import FaceWorld
 
 NAMES = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BTCUSD", "MSFTUSD"]

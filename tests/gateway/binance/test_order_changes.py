@@ -6,7 +6,7 @@ import pytest
 
 from crossbook.gateway.binance.assembly import FaceLimits
 from crossbook.gateway.limits.account_limits import AccountLimits
-from tests.gateway.binance.test_orders import LIMIT, STOP, market, run
+from tests.gateway.binance.test_order_actions import LIMIT, STOP, market, run
 from tests.worlds.face_world import FaceWorld
 
 

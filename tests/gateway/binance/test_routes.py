@@ -8,7 +8,7 @@ import pytest
 from crossbook.common.messages.feed import Ticker
 from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.routes import weight_of
-from tests.gateway.binance.test_orders import market, run
+from tests.gateway.binance.test_order_actions import market, run
 from tests.worlds.desk_world import INSTRUMENTS
 from tests.worlds.face_world import FaceWorld
 

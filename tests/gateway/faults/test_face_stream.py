@@ -14,7 +14,7 @@ from crossbook.common.faults.market_data import (
     StreamDuplicate,
     StreamGap,
     StreamReorder,
-    StreamStale,
+    StreamStandstill,
     StreamWrongChecksum,
 )
 from crossbook.common.faults.table import FaultTable
@@ -123,7 +123,7 @@ def test_a_rule_of_a_native_stream_concerns_nothing_of_the_face() -> None:
 
 
 def test_answers_pass_every_rule() -> None:
-    world = FaultyFace(StreamDrop(), StreamStale())
+    world = FaultyFace(StreamDrop(), StreamStandstill())
     client = world.opened("/ws")
     client.channel.received(client, '{"method":"LIST_SUBSCRIPTIONS","id":1}')
     client.channel.received(client, "no json")

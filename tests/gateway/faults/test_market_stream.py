@@ -14,13 +14,13 @@ from crossbook.common.faults.market_data import (
     StreamGap,
     StreamHeartbeatStopped,
     StreamReorder,
-    StreamStale,
+    StreamStandstill,
     StreamWrongChecksum,
 )
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.faults.venue import InstrumentRemoved
 from crossbook.gateway.faults.market_stream import HELD_S, faulty_stream
-from crossbook.gateway.web.channel import Channel, Refusal
+from crossbook.gateway.web.channel import Channel, HandshakeRefusal
 from tests.worlds.feed_source import SYMBOL
 from tests.worlds.json_book import JsonBook
 from tests.worlds.stream_world import FakeConnection, StreamWorld
@@ -70,7 +70,7 @@ class FaultyStreams(StreamWorld):
     def opened(self, path: str = BOOK) -> FakeConnection:
         """A client behind the rules."""
         target = self.streams.route(path, "")
-        assert not isinstance(target, Refusal)
+        assert not isinstance(target, HandshakeRefusal)
         return FakeConnection(faulty_stream(target, path, self.table, lambda: self.loop))
 
     def updates(self, client: FakeConnection, count: int) -> list[dict[str, Any]]:
@@ -182,7 +182,7 @@ def test_a_stalled_stream_sends_heartbeats_of_its_last_message() -> None:
     world = FaultyStreams()
     client = world.opened()
     last = world.updates(client, 3)[-1]["seq"]
-    world.table.add(StreamStale())
+    world.table.add(StreamStandstill())
     assert world.updates(client, 3) == []
     world.streams.beat()
     world.work()

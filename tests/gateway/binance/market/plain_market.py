@@ -25,7 +25,7 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.types import Side
 from crossbook.gateway.binance.market.queries import ENDPOINTS, MarketQueries
-from crossbook.gateway.binance.market.record import MarketRecord
+from crossbook.gateway.binance.market.recorded_market import RecordedMarket
 from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.symbols import SymbolTable
 from crossbook.gateway.history.link import HistoryLink
@@ -69,7 +69,7 @@ class PlainMarket:
         self.sessions = PlainSessions()
         self._link = HistoryLink()
         sessions = cast(LocalSessions, self.sessions)
-        record = MarketRecord(HistoryQueries(sessions, [self._link], self._answer), sessions)
+        record = RecordedMarket(HistoryQueries(sessions, [self._link], self._answer), sessions)
         instruments = {each.symbol: each for each in (self.instrument, ETH)}
         self.queries = MarketQueries(SymbolTable(instruments), self, record, lambda: self.now_ns)
 

@@ -13,9 +13,9 @@ from crossbook.common.types import OrderType, Prevention, RejectReason, Side, Ti
 from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.problem import Refusal
 from crossbook.gateway.binance.user import streams as user_streams
-from crossbook.gateway.binance.user.account import Instruments
+from crossbook.gateway.binance.user.account import InstrumentIndex
 from crossbook.gateway.binance.user.events import UserEvent
-from crossbook.gateway.binance.user.orders import OpenOrder
+from crossbook.gateway.binance.user.reported_order import ReportedOrder
 from crossbook.gateway.binance.user.streams import UserStreams
 from crossbook.gateway.problem import refused
 from crossbook.matcher.engine.engine import Engine
@@ -57,15 +57,15 @@ class World:
 
     def __init__(self) -> None:
         self.engine = Engine(INSTRUMENTS)
-        self.orders: list[OpenOrder] = []
+        self.orders: list[ReportedOrder] = []
         self.reading = asyncio.Event()
         self.reading.set()
         self.balances_asked = 0
         self.refusals = 0
-        self.streams = UserStreams(self, Instruments(lambda: INSTRUMENTS), CancelNames())
+        self.streams = UserStreams(self, InstrumentIndex(lambda: INSTRUMENTS), CancelNames())
         self._number = 0
 
-    async def open_orders(self, account: int) -> list[OpenOrder]:
+    async def open_orders(self, account: int) -> list[ReportedOrder]:
         """The orders that the test has set."""
         await self.reading.wait()
         return self.orders
@@ -81,10 +81,10 @@ class World:
             raise refused(RejectReason.BUSY, "", "")
         return self.engine.seq, [Balance("BTC", 10**10, 0)]
 
-    def recorded(self, order_id: int, seen_seq: int, filled: int = 0) -> OpenOrder:
+    def recorded(self, order_id: int, seen_seq: int, filled: int = 0) -> ReportedOrder:
         """An open order of the record."""
         units = filled * 5_000_000 * BTC.notional_per_tick_lot
-        return OpenOrder(
+        return ReportedOrder(
             BTC, order_id, "", Side.BUY, OrderType.LIMIT, 1, 5_000_000, 1_000, 0, 0, 0, False, 0,
             1, 1, seen_seq, filled, units,
         )  # fmt: skip

@@ -24,7 +24,7 @@ _NEW = int(OrderStatus.NEW)
 _PARTIALLY_FILLED = int(OrderStatus.PARTIALLY_FILLED)
 
 
-class OpenOrder(Struct, gc=False):
+class ReportedOrder(Struct, gc=False):
     """The terms of an order and how far it got.
 
     `filled_units` is what it has traded, in units of the quote asset, `prevented_lots` what
@@ -76,10 +76,10 @@ class OpenOrder(Struct, gc=False):
         return self.side == _BUY and not is_priced
 
 
-def accepted(event: OrderAccepted, instrument: Instrument, time_ns: int) -> OpenOrder:
+def accepted(event: OrderAccepted, instrument: Instrument, time_ns: int) -> ReportedOrder:
     """An order that was entered at this time."""
     terms = event.instructions or _PLAIN
-    return OpenOrder(
+    return ReportedOrder(
         instrument,
         event.seq,
         event.client_order_id,
@@ -99,9 +99,9 @@ def accepted(event: OrderAccepted, instrument: Instrument, time_ns: int) -> Open
     )
 
 
-def refused(order: New, instrument: Instrument, time_ns: int) -> OpenOrder:
+def refused(order: New, instrument: Instrument, time_ns: int) -> ReportedOrder:
     """An order that was refused at this time, and has no id."""
-    return OpenOrder(
+    return ReportedOrder(
         instrument,
         NO_ORDER,
         order.client_order_id,
@@ -121,10 +121,10 @@ def refused(order: New, instrument: Instrument, time_ns: int) -> OpenOrder:
     )
 
 
-def recorded(record: OrderRecord, instrument: Instrument) -> OpenOrder:
+def recorded(record: OrderRecord, instrument: Instrument) -> ReportedOrder:
     """An open order of the record."""
     working_ns = record.updated_ns if record.trigger_ticks else record.created_ns
-    return OpenOrder(
+    return ReportedOrder(
         instrument,
         record.order_id,
         record.client_order_id,
