@@ -53,7 +53,7 @@ _WINDOW_MAX_US: Final = RECV_WINDOW_MAX_MS * 1_000
 _DEMO_KEYS_MAX: Final = 10_000
 
 
-class Keys(Protocol):
+class KeySource(Protocol):
     """The keys of the exchange: `crossbook.gateway.keys.key_table.KeyTable`, or `DemoKeys`."""
 
     is_loaded: bool
@@ -98,7 +98,7 @@ class SignedAccess:
 
     def __init__(
         self,
-        keys: Keys,
+        keys: KeySource,
         now_ns: Callable[[], int],
         exchange_ns: Callable[[], int],
         wall_ns: Callable[[], int] | None = None,

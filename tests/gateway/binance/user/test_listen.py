@@ -157,7 +157,10 @@ def test_clients_are_sent_that_the_gateway_stops() -> None:
             await world.quiet()
             world.user.shut_down()
             (message,) = client.pop_messages()
-            assert message["data"] == {"e": "serverShutdown", "E": world.now_ms()}
+            assert message == {
+                "stream": "!serverShutdown",
+                "data": {"e": "serverShutdown", "E": world.now_ms()},
+            }
 
     run(main())
 

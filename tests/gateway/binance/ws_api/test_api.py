@@ -56,6 +56,9 @@ def test_the_id_comes_back_as_it_came(number: Any) -> None:
         ('{"id":1,"method":5}', 1, -1102),
         ('{"id":1,"method":"ping","params":[]}', 1, -1135),
         ('{"id":1,"method":"nothing"}', 1, -1000),
+        ('{"id":1,"method":"time","method":"ping"}', 1, -1101),
+        ('{"id":1,"method":"ping","params":{},"params":{}}', 1, -1101),
+        ('{"id":1,"method":"ping","params":{"a":"1","\\u0061":"2"}}', 1, -1101),
         ('{"id":1,"method":"order.place","params":{"symbol":"a\\u0000"}}', 1, -1100),
     ],
 )
