@@ -114,11 +114,12 @@ def test_every_dependency_whose_versions_have_a_meaning_has_an_upper_bound() -> 
 
 @pytest.mark.parametrize("path", CLIENTS, ids=lambda path: path.stem)
 def test_a_client_of_another_project_is_named_in_the_one_version_that_is_pinned(path: Path) -> None:
-    (line,) = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-    wanted = Requirement(line)
-    assert wanted.name == path.stem
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    wanted = [Requirement(line) for line in lines]
+    assert wanted[0].name == path.stem
     pinned = lock.pins_in(path.with_suffix(".txt").read_text())
-    assert [f"=={version}" for version in pinned[wanted.name]] == [str(wanted.specifier)]
+    for each in wanted:
+        assert [f"=={version}" for version in pinned[each.name]] == [str(each.specifier)]
 
 
 @pytest.mark.parametrize("place", lock.NPM_FOLDERS)
