@@ -153,7 +153,7 @@ def _measured(scenario: str, plan: CorePlan) -> ScenarioReport:
 
 
 def _turn(
-    peer: peers.Peer, commands: Sequence[Command], collect_garbage: bool
+    peer: peers.PeerEngine, commands: Sequence[Command], collect_garbage: bool
 ) -> Callable[[], int]:
     return lambda: peer.elapsed_ns(commands, collect_garbage)
 

@@ -47,7 +47,7 @@ LAGS = (1, 5, 10, 20)
 _TICK_NS = 1_000_000_000 // TICKS_PER_SECOND
 
 
-class Facts(Struct, frozen=True):
+class FlowFacts(Struct, frozen=True):
     """The facts of one flow in one instrument, by name, in the order they are printed."""
 
     name: str
@@ -61,7 +61,7 @@ class FactsReport(Struct, frozen=True):
     bench: str
     machine: machine.Machine
     method: dict[str, str | int | float]
-    flows: list[Facts]
+    flows: list[FlowFacts]
 
 
 def run(seed: int, minutes: float, recording: Path | None, picture: Path) -> FactsReport:
@@ -117,7 +117,7 @@ def recorded(path: Path, sample_s: int = RECORDED_SAMPLE_S) -> Tape:
     return tape
 
 
-def measure(name: str, tape: Tape) -> Facts:
+def measure(name: str, tape: Tape) -> FlowFacts:
     """The facts of one tape. Rates are per second of its own time, returns over one sample."""
     seconds = max(1e-9, (tape.ended_ns - tape.began_ns) / 1e9)
     returns = log_returns(tape.middles, 1)
@@ -153,7 +153,7 @@ def measure(name: str, tape: Tape) -> Facts:
         },
         "autocorrelation of trade signs, 1": autocorrelation(tape.trade_signs, 1),
     }  # fmt: skip
-    return Facts(name, tape.sample_ns // 1_000_000_000, values)
+    return FlowFacts(name, tape.sample_ns // 1_000_000_000, values)
 
 
 def show(report: FactsReport) -> None:

@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from bench import histogram, machine
-from bench.flooder import Target
+from bench.flooder import FloodTarget
 from bench.histogram import Summary
 from bench.load import LoadGenerator, LoadPlan
 from crossbook.common.process.config import Settings
@@ -103,15 +103,16 @@ class Probed(Struct, frozen=True):
 
 class Flood:
     """Flooders that go and rest together by plan, in a thread of its own. Those of `beside` go
-    while the others rest."""
+    while the others rest. With `aside` they run where nothing else wants a processor: in operation
+    they would have processors of their own."""
 
     def __init__(
         self,
         kinds: Sequence[str],
-        target: Target,
+        target: FloodTarget,
         plan: FairnessPlan,
         beside: Sequence[str] = (),
-        nice: int = 0,
+        aside: bool = False,
     ) -> None:
         self._plan = plan
         where = (target.orders, target.snapshots, str(target.http_port), target.source)
@@ -120,7 +121,8 @@ class Flood:
             for state, named in ((FLOOD, kinds), (REST, beside))
         }
         for each in (*self._going[FLOOD], *self._going[REST]):
-            os.setpriority(os.PRIO_PROCESS, each.pid, nice)
+            if aside:
+                _set_aside(each.pid)
         self._quit = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.spans: list[tuple[int, int, str]] = []
@@ -180,7 +182,7 @@ def _measured(kind: str, plan: FairnessPlan) -> FloodResult:
     with Exchange(order=RECORDED, **settings) as exchange:
         exchange.wait_http()
         exchange.wait_shown("BTC-USDT")
-        target = Target(exchange.orders, exchange.snapshots, exchange.api_port)
+        target = FloodTarget(exchange.orders, exchange.snapshots, exchange.api_port)
         with LoadGenerator(exchange.orders, load) as generator:
             generator.log_on()
             prober = _started(
@@ -217,11 +219,19 @@ def compared(kind: str, flood: Flood, requests: Sequence[tuple[int, int]]) -> La
     return Latencies(kind, rest, flooded, ratio, failed)
 
 
+def _set_aside(pid: int) -> None:
+    """Let a process run when no other wants the processor, also against other sessions."""
+    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text("19")
+
+
 def _started(module: str, *arguments: str) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
         (sys.executable, "-m", module, *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        start_new_session=True,
         cwd=Path(__file__).resolve().parents[1],
     )
     assert process.stdout is not None, "started with a pipe"

@@ -9,6 +9,7 @@ import select
 import socket
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from typing import Final
 
@@ -22,6 +23,7 @@ from crossbook.common.process import sockets
 from crossbook.common.types import Side, TimeInForce
 
 ACCOUNT: Final = 900_000
+ACCOUNTS_APART: Final = 1_009
 FRAME: Final = 1_000
 """Requests of one frame, about the most there may be."""
 OPEN_ORDERS: Final = 1_000
@@ -39,7 +41,7 @@ SYMBOL: Final = "BTC-USDT"
 _REST_S: Final = 0.02
 
 
-class Target(Struct, frozen=True):
+class FloodTarget(Struct, frozen=True):
     """Where the exchange is, and the loopback address that connections to it come from."""
 
     orders: str
@@ -89,8 +91,9 @@ class Session:
 class Flooder:
     """The floods by name. Each is prepared once, and its step is repeated as often as it goes."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: FloodTarget, account: int) -> None:
         self._target = target
+        self._account = account
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         sockets.allow_many_sockets(self._context)
         self.sent = 0
@@ -102,9 +105,11 @@ class Flooder:
         step: Callable[[], None] = make()
         return step
 
-    def _session(self, account: int = ACCOUNT) -> Session:
+    def _session(self, number: int = 0) -> Session:
+        """A session of this flooder's account, or of one behind it."""
         target = self._target
-        return Session(self._context, target.from_source(target.orders), account)
+        address = target.from_source(target.orders)
+        return Session(self._context, address, self._account + number)
 
     def _orders(self) -> Callable[[], None]:
         """Frames of a thousand orders that trade with nobody, many unanswered at any time."""
@@ -207,7 +212,7 @@ class Flooder:
         """Lists of open orders over REST, on connections that are never idle."""
         request = (
             b"GET /api/v1/orders?status=open HTTP/1.1\r\nHost: localhost\r\n"
-            b"X-Account: %d\r\n\r\n" % ACCOUNT
+            b"X-Account: %d\r\n\r\n" % self._account
         )
         made = [self._connected() for _ in range(32)]
 
@@ -231,12 +236,14 @@ class Flooder:
     def _websocket_orders(self) -> Callable[[], None]:
         """IOC orders over WebSockets that are never idle."""
         target = self._target
-        return self._counted(hostile.websocket_orders(target.source, target.http_port, ACCOUNT))
+        return self._counted(
+            hostile.websocket_orders(target.source, target.http_port, self._account)
+        )
 
     def _idle_crowd(self) -> Callable[[], None]:
         """Connections and sessions that are opened and never used."""
         self._kept.append([self._connected() for _ in range(IDLE)])
-        self._kept.append([self._session(ACCOUNT + n) for n in range(IDLE_SESSIONS)])
+        self._kept.append([self._session(number) for number in range(IDLE_SESSIONS)])
         return lambda: time.sleep(_REST_S)
 
     def _endless_messages(self) -> Callable[[], None]:
@@ -247,7 +254,7 @@ class Flooder:
 
     def _unread_answers(self) -> Callable[[], None]:
         target = self._target
-        return self._counted(hostile.unread_answers(target.source, target.http_port, ACCOUNT))
+        return self._counted(hostile.unread_answers(target.source, target.http_port, self._account))
 
     def _unread_resends(self) -> Callable[[], None]:
         target = self._target
@@ -258,7 +265,7 @@ class Flooder:
         """Orders that have to be compared with every slice of many icebergs."""
         rest, walk = hostile.icebergs(SYMBOL)
         self._session().send(codec.encode(rest))
-        session, frame = self._session(ACCOUNT + 1), codec.encode(walk)
+        session, frame = self._session(1), codec.encode(walk)
 
         def step() -> int:
             session.socket.poll(1)
@@ -305,7 +312,9 @@ def _is_answer(reply: msgspec.Raw) -> bool:
 
 def main(kind: str, orders: str, snapshots: str, http_port: str, source: str) -> None:
     """Flood by the lines of the input; print the number of requests sent at the end."""
-    flooder = Flooder(Target(orders, snapshots, int(http_port), source))
+    # Those that flood together have accounts of their own.
+    account = ACCOUNT + IDLE_SESSIONS * (zlib.crc32(kind.encode()) % ACCOUNTS_APART)
+    flooder = Flooder(FloodTarget(orders, snapshots, int(http_port), source), account)
     step = flooder.prepared(kind)
     print("ready", flush=True)
     going = False

@@ -28,7 +28,7 @@ from crossbook.testing.spares import SPARES
 SYMBOL = "BTC-USDT"
 
 
-class Waits(Struct, frozen=True):
+class WayTimes(Struct, frozen=True):
     """One way, and the seconds of each turn."""
 
     way: str
@@ -44,7 +44,7 @@ class FreshReport(Struct, frozen=True):
     method: dict[str, str]
     total_s: float
     processor_s: float
-    waits: list[Waits]
+    waits: list[WayTimes]
 
 
 def run(*, exchanges: int, turns: int, lasting_s: tuple[float, ...]) -> FreshReport:
@@ -52,12 +52,14 @@ def run(*, exchanges: int, turns: int, lasting_s: tuple[float, ...]) -> FreshRep
     described = machine.describe()
     _test_once(Exchange())
     began_s, processor_s = time.perf_counter(), _processor_s()
-    waits = [Waits("one after another", [_test_once(Exchange()) for _ in range(exchanges)])]
+    waits = [WayTimes("one after another", [_test_once(Exchange()) for _ in range(exchanges)])]
     total_s = time.perf_counter() - began_s
     processor_s = (_processor_s() - processor_s) / exchanges
     for seconds in lasting_s:
-        waits.append(Waits(f"next test, after one of {seconds:g} s", _next_tests(turns, seconds)))
-    waits.append(Waits("reset", _resets(turns)))
+        waits.append(
+            WayTimes(f"next test, after one of {seconds:g} s", _next_tests(turns, seconds))
+        )
+    waits.append(WayTimes("reset", _resets(turns)))
     method = {
         "exchange": "matcher, publisher, gateway with all roles and recorder, of the five examples",
         "test": "a seeded book, one order over ZeroMQ, its fill from the recorder",

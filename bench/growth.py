@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from bench import growth_engine, machine, recovery
-from bench.growth_engine import Footprint, Gap, Kept, Size
+from bench.growth_engine import Footprint, Kept, LongestCommand, Size
 from bench.growth_feed import MessageCost, cost_per_message
 
 KINDS: Final = ("enter", "cancel", "amend", "fill")
@@ -88,7 +88,7 @@ class GrowthReport(Struct, frozen=True):
     series: list[Series]
     bytes_each: dict[str, Footprint]
     """The cost of one more of each."""
-    gaps: dict[str, Gap]
+    gaps: dict[str, LongestCommand]
 
 
 def run(plan: GrowthPlan) -> GrowthReport:
@@ -216,7 +216,7 @@ def _bytes(many: int) -> dict[str, Footprint]:
     return found
 
 
-def _gaps(orders: int) -> dict[str, Gap]:
+def _gaps(orders: int) -> dict[str, LongestCommand]:
     rows = {
         "as the matcher runs": (64, False),
         "one account has all of them": (1, False),

@@ -209,7 +209,7 @@ def memory(size: Size, trace: bool) -> Footprint:
     return Footprint(round(grown / size.orders, 1), round(allocated / size.orders, 1))
 
 
-class Gap(Struct, frozen=True):
+class LongestCommand(Struct, frozen=True):
     """The longest command, in milliseconds of processor time."""
 
     most_ms: float
@@ -219,7 +219,7 @@ class Gap(Struct, frozen=True):
     """The time that one command in ten thousand exceeds."""
 
 
-def longest(orders: int, accounts: int, collector: bool) -> Gap:
+def longest(orders: int, accounts: int, collector: bool) -> LongestCommand:
     """Enter so many resting orders, cancel and enter a fifth of them anew."""
     built = Built(Size(orders=100, accounts=accounts, named=True))
     _settle()
@@ -236,7 +236,9 @@ def longest(orders: int, accounts: int, collector: bool) -> Gap:
     most = max(times)
     at = times.index(most)
     times.sort()
-    return Gap(round(most / 1e6, 3), at, round(times[-1 - len(times) // 10_000] / 1e6, 3))
+    return LongestCommand(
+        round(most / 1e6, 3), at, round(times[-1 - len(times) // 10_000] / 1e6, 3)
+    )
 
 
 def _some(built: Built, place: int, orders: int, accounts: int) -> Command:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from bench import histogram, machine
 from bench.histogram import Summary
 from bench.load import LoadGenerator, LoadPlan
-from bench.subscriber import Subscriber, delays_ns
+from bench.subscriber import SubscriberProcess, delays_ns
 from crossbook.common.process.config import load_settings
 from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.scheduling import Scheduling
@@ -137,7 +137,7 @@ def run(load: LoadPlan, target: Target) -> tuple[LatencyReport, "array[int]", "a
     """Load an exchange; the report, and the raw round trips and BBO delays for a plot."""
     described = machine.describe()
     with (
-        Subscriber(target.feed) as subscriber,
+        SubscriberProcess(target.feed) as subscriber,
         LoadGenerator(target.orders, load, target.keyring) as generator,
     ):
         generator.log_on()

@@ -28,7 +28,7 @@ SLOW: Final = 10_000
 """Messages for an engine whose time for each grows with the orders that are open."""
 
 
-class Peer(Struct, frozen=True):
+class PeerEngine(Struct, frozen=True):
     """Another engine."""
 
     name: str
@@ -54,7 +54,7 @@ class Peer(Struct, frozen=True):
         return not self.version.startswith("not ")
 
 
-def available() -> list[Peer]:
+def available() -> list[PeerEngine]:
     """The peers that can run here."""
     return [peer for peer in PEERS if peer.is_available]
 
@@ -102,7 +102,7 @@ def _in_process(
     drive: drivers.Driver,
     fills: Callable[[Iterable[Any]], Iterator[tuple[int, int]]],
     most_messages: int = 0,
-) -> Peer:
+) -> PeerEngine:
     """A peer from PyPI that reports its trades."""
 
     def differs(commands: Sequence[Command]) -> str:
@@ -110,7 +110,7 @@ def _in_process(
         drive(commands, reported.append)
         return difference(traded(fills(reported)), reference(commands)[0])
 
-    return Peer(name, language, partial(_elapsed_ns, drive), differs, most_messages)
+    return PeerEngine(name, language, partial(_elapsed_ns, drive), differs, most_messages)
 
 
 def _elapsed_ns(drive: drivers.Driver, commands: Sequence[Command], collect_garbage: bool) -> int:
@@ -133,11 +133,11 @@ PEERS: Final = (
         drivers.fills_of_order_matching,
         SLOW,
     ),
-    Peer(
+    PeerEngine(
         "limit-order-book",
         "C++",
         partial(_elapsed_ns, drivers.drive_limit_order_book),
         book_differs,
     ),
-    Peer(node_peer.NAME, "JavaScript", node_peer.elapsed_ns, node_peer.differs),
+    PeerEngine(node_peer.NAME, "JavaScript", node_peer.elapsed_ns, node_peer.differs),
 )

@@ -113,7 +113,7 @@ class StalledReport(Struct, frozen=True):
     """The stalled subscriber's books are the matcher's in the end."""
 
 
-class Turns:
+class StalledTurns:
     """Stops and continues a process by plan, in a thread of its own, and samples memory."""
 
     def __init__(
@@ -130,7 +130,7 @@ class Turns:
         self.continued_ns = 0
         self.grown_mb: dict[str, dict[str, float]] = {name: {} for name in watched}
 
-    def __enter__(self) -> "Turns":
+    def __enter__(self) -> "StalledTurns":
         self._thread.start()
         return self
 
@@ -192,7 +192,7 @@ def run(plan: StalledPlan) -> StalledReport:
         addresses = (exchange.feed, exchange.snapshots, exchange.orders)
         with AudienceProcess("follower", *addresses, str(FIRST_ACCOUNT)) as follower:
             pids = {name: exchange.pid(name) for name in PROCESSES}
-            with Turns(plan, follower, {**pids, "generator": os.getpid()}) as turns:
+            with StalledTurns(plan, follower, {**pids, "generator": os.getpid()}) as turns:
                 outcome = generator.run()
             followed = msgspec.msgpack.decode(follower.stop(), type=Followed)
         arrivals = msgspec.msgpack.decode(crowd.stop(), type=CrowdArrivals)
@@ -220,7 +220,7 @@ def run(plan: StalledPlan) -> StalledReport:
     )
 
 
-def compare(turns: Turns, due_ns: Sequence[int], latency_ns: Sequence[int]) -> Compared:
+def compare(turns: StalledTurns, due_ns: Sequence[int], latency_ns: Sequence[int]) -> Compared:
     """Latencies by the state in which their orders were due."""
     by_span: list[array[int]] = [array("q") for _ in turns.spans]
     for place, latency in zip(turns.state_of(due_ns), latency_ns, strict=True):
@@ -325,7 +325,7 @@ def show(report: StalledReport) -> None:
 
 
 def _neighbours(
-    turns: Turns, by_span: "list[array[int]]"
+    turns: StalledTurns, by_span: "list[array[int]]"
 ) -> "Iterable[tuple[tuple[tuple[int, int, str], array[int]], tuple[object, array[int]]]]":
     """Each span with its latencies, and the one before it."""
     for earlier, later in pairwise(zip(turns.spans, by_span, strict=True)):

@@ -81,7 +81,7 @@ def _listen(subscriber: "zmq.Socket[bytes]") -> Arrivals:
                 return Arrivals(seqs.tobytes(), times.tobytes(), len(seqs), lost)
 
 
-class Subscriber:
+class SubscriberProcess:
     """The process above, seen from the one that measures."""
 
     def __init__(self, address: str) -> None:
@@ -97,7 +97,7 @@ class Subscriber:
             self._process.wait(STOP_SECONDS)
             raise TimeoutError(f"the subscriber received nothing on {address}")
 
-    def __enter__(self) -> "Subscriber":
+    def __enter__(self) -> "SubscriberProcess":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -20,7 +20,7 @@ from bench import histogram, machine
 from bench.histogram import Summary
 from bench.latency import shipped_exchange
 from bench.load import LoadGenerator, LoadPlan
-from bench.websocket_crowd import Crowd, CrowdProcess
+from bench.websocket_crowd import CrowdProcess, CrowdResult
 from crossbook.common.process.programs import MODULES
 from crossbook.common.process.scheduling import Scheduling
 from tests.system.exchange import Exchange, free_ports
@@ -223,7 +223,7 @@ def _streams(exchange: Exchange, port: int) -> Iterator[psutil.Process]:
         process.wait(STOP_SECONDS)
 
 
-def _crowd(arrivals: list[Crowd]) -> CrowdReport:
+def _crowd(arrivals: list[CrowdResult]) -> CrowdReport:
     seconds = max(each.seconds for each in arrivals)
     clients = sum(each.clients for each in arrivals)
     fewest = min(each.updates_fewest for each in arrivals)

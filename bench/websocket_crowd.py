@@ -3,8 +3,8 @@
     python -m bench.websocket_crowd REPORT PORT SYMBOL CLIENTS [FEED]
 
 It prints "ready" when all have their first book (and, with FEED, when the ZeroMQ feed arrives as
-well), measures from the first line of its input to the end of it, then writes one msgpack `Crowd`
-into the file REPORT.
+well), measures from the first line of its input to the end of it, then writes one msgpack
+`CrowdResult` into the file REPORT.
 
 Every message of every client is checked (`bench.websocket_messages`); a client is right when its
 messages form a chain. The clients are bare sockets behind one epoll: this process stands for as
@@ -65,7 +65,7 @@ _PONG: Final = b"\x8a\x80" + bytes(4)
 """Masked, with nothing in it."""
 
 
-class Crowd(Struct, array_like=True):
+class CrowdResult(Struct, array_like=True):
     """The result of the clients. Times are int64 arrays of nanoseconds as bytes."""
 
     clients: int = 0
@@ -131,7 +131,7 @@ class Room:
 
     def __init__(self, clients: int, source: "zmq.Socket[bytes] | None" = None) -> None:
         self.books = BooksSeen()
-        self.crowd = Crowd(clients=clients)
+        self.crowd = CrowdResult(clients=clients)
         self.counting = False
         self.waiting = clients
         self.clients: dict[int, CrowdClient] = {}
@@ -259,7 +259,7 @@ class Room:
             if isinstance(message, feed.BestBidOffer) and self.counting:
                 self._zeromq_bbo.append(now_ns - message.time_ns)
 
-    def close(self, seconds: float) -> Crowd:
+    def close(self, seconds: float) -> CrowdResult:
         """The report."""
         crowd = self.crowd
         clients = self.clients.values()
@@ -290,7 +290,7 @@ class Room:
         self.crowd.bbo_from_event = bbo.tobytes()
 
 
-def _run(port: int, symbol: str, clients: int, address: str) -> Crowd:
+def _run(port: int, symbol: str, clients: int, address: str) -> CrowdResult:
     with ExitStack() as stack:
         source = None
         if address:
@@ -346,12 +346,12 @@ class CrowdProcess:
         self._process.stdin.write(b"go\n")
         self._process.stdin.flush()
 
-    def stop(self) -> Crowd:
+    def stop(self) -> CrowdResult:
         """End it and read its report."""
         self._process.communicate(timeout=STOP_SECONDS)
         if self._process.returncode:
             raise RuntimeError(f"a crowd ended with status {self._process.returncode}")
-        return msgspec.msgpack.decode(self._report.read_bytes(), type=Crowd)
+        return msgspec.msgpack.decode(self._report.read_bytes(), type=CrowdResult)
 
 
 def main(path: str, port: str, symbol: str, clients: str, address: str = "") -> None:

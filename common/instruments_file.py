@@ -20,6 +20,7 @@ from crossbook.common.instruments import (
     definition_fault,
     is_name,
 )
+from crossbook.common.rules import BALANCE_MAX, Rules
 from crossbook.common.text import utf8_text
 from crossbook.common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
 
@@ -78,6 +79,32 @@ def load_instruments(path: Path) -> tuple[Instrument, ...]:
         if len(set(values)) != len(values):
             raise ConfigError(f"instruments file {path}: {name} is used twice")
     return instruments
+
+
+def load_rules(path: Path, accounts: bool) -> Rules:
+    """The rules of an instruments file; raises `ConfigError`."""
+    document = read_file(path)
+    opening = []
+    for asset, text in document.opening.items():
+        where = f"instruments file {path}: opening: {asset}"
+        if asset not in document.assets:
+            raise ConfigError(f"{where} has no decimals under [assets]")
+        try:
+            amount = parse_decimal(text, document.assets[asset])
+        except DecimalError as error:
+            raise ConfigError(f"{where}: {error}") from error
+        if amount > BALANCE_MAX:
+            raise ConfigError(f"{where}: more than 2^62 of the smallest unit")
+        opening.append((asset, amount))
+    limits = document.max_open_orders, document.max_level_orders
+    for name, limit in zip(("max_open_orders", "max_level_orders"), limits, strict=True):
+        if limit < 0:
+            raise ConfigError(f"instruments file {path}: {name} may not be negative, not {limit}")
+    if not 1 <= document.max_fills <= MAX_FILLS:
+        raise ConfigError(
+            f"instruments file {path}: max_fills must be 1 to {MAX_FILLS}, not {document.max_fills}"
+        )
+    return Rules(accounts, tuple(opening), *limits, document.max_fills)
 
 
 def load_assignment(path: Path, shards: int) -> dict[int, int]:

@@ -5,6 +5,7 @@ A key of scheme `HMAC_SHA256` holds a secret that its owner shares with the venu
 scheme holds a public key only.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from enum import IntEnum, IntFlag
 from functools import lru_cache
@@ -45,6 +46,7 @@ RESERVED_IDS: Final = ("local", "faults")
 """Administrators without a key, as the journal names them: a process that uses the matcher's own
 socket, and the fault rules."""
 
+_DRAWN: Final = re.compile(r"k-[0-9a-f]{16}", re.ASCII)
 _KEY_ID_CHARACTERS: Final = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 )
@@ -221,6 +223,16 @@ def parse_network(text: str) -> str:
     ('192.0.2.7/32', '2001:db8::/32')
     """
     return str(_network(text))
+
+
+def is_drawn(key_id: str) -> bool:
+    """Whether an id has 64 random bits, as those of keys that are made without one: nobody guesses
+    it. An id that somebody chose is no secret.
+
+    >>> is_drawn("k-0123456789abcdef"), is_drawn("alice-1")
+    (True, False)
+    """
+    return _DRAWN.fullmatch(key_id) is not None
 
 
 def key_faults(key: Key) -> Iterator[tuple[str, str]]:

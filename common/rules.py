@@ -5,16 +5,12 @@ head of every journal segment and in every snapshot.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from crossbook.common.errors import ConfigError, DecimalError
-from crossbook.common.grid import parse_decimal
 from crossbook.common.instruments import Instrument
-from crossbook.common.instruments_file import MAX_FILLS, read_file
 
 FEE_ACCOUNT: Final = 0
 """The venue's own account. No client can name it: accounts of clients begin at one."""
@@ -92,29 +88,3 @@ def decode_configuration(data: bytes) -> Configuration:
     if len(data) > 1 and data[1] != Configuration.__struct_config__.tag:
         return Configuration(_decode_first_version(data))
     return _decode(data)
-
-
-def load_rules(path: Path, accounts: bool) -> Rules:
-    """The rules of an instruments file; raises `ConfigError`."""
-    document = read_file(path)
-    opening = []
-    for asset, text in document.opening.items():
-        where = f"instruments file {path}: opening: {asset}"
-        if asset not in document.assets:
-            raise ConfigError(f"{where} has no decimals under [assets]")
-        try:
-            amount = parse_decimal(text, document.assets[asset])
-        except DecimalError as error:
-            raise ConfigError(f"{where}: {error}") from error
-        if amount > BALANCE_MAX:
-            raise ConfigError(f"{where}: more than 2^62 of the smallest unit")
-        opening.append((asset, amount))
-    limits = document.max_open_orders, document.max_level_orders
-    for name, limit in zip(("max_open_orders", "max_level_orders"), limits, strict=True):
-        if limit < 0:
-            raise ConfigError(f"instruments file {path}: {name} may not be negative, not {limit}")
-    if not 1 <= document.max_fills <= MAX_FILLS:
-        raise ConfigError(
-            f"instruments file {path}: max_fills must be 1 to {MAX_FILLS}, not {document.max_fills}"
-        )
-    return Rules(accounts, tuple(opening), *limits, document.max_fills)

@@ -142,11 +142,11 @@ class Gateway:
     async def _interfaces(self, listener: socket.socket) -> "Interfaces":
         """HTTP and WebSockets; their modules are imported in a thread, beside the first orders."""
         await asyncio.to_thread(_import_interfaces, "binance" in self._settings.gateway_roles)
-        from crossbook.gateway.interfaces import Interfaces, OrderEntry
+        from crossbook.gateway.interfaces import EntryParts, Interfaces
 
         entry = None
         if self.desk is not None and self.orders is not None:
-            entry = OrderEntry(
+            entry = EntryParts(
                 self.desk, self.orders.local, self.orders, self.matchers, self._render,
                 self._limits, self.opened, self.peers,
             )  # fmt: skip
@@ -157,7 +157,11 @@ class Gateway:
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings = self._settings
-        sessions = SessionTable(settings.max_order_sessions, lambda: secrets.randbits(63))
+        sessions = SessionTable(
+            settings.max_order_sessions,
+            lambda: secrets.randbits(63),
+            settings.max_account_sessions,
+        )
         outbox = Outbox()
         assignment = settings.assignment()
         answer_times = Buckets(TIMES_NS)

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from crossbook.gateway.faults.assembly import GatewayFaults
 
 
-class OrderEntry(Struct, frozen=True):
+class EntryParts(Struct, frozen=True):
     """The parts of order entry that its other interfaces use."""
 
     desk: FrontDesk
@@ -87,7 +87,7 @@ class Interfaces:
         context: Any,
         clock: Clock,
         exchange_ns: Callable[[], int],
-        entry: OrderEntry | None,
+        entry: EntryParts | None,
         listener: socket.socket,
         faults: "GatewayFaults | None" = None,
         keys: KeyTable | None = None,
@@ -164,9 +164,12 @@ class Interfaces:
             assert desks is not None
             face = self._with_binance(app, desks, metrics, buckets, Admission(hosts), access)
             app, metrics.address_weights = face, face.venue.weights
-            if self._faults is not None:
-                app = self._faults.face(face)
             face_api = self._with_user_streams(face, metrics)
+            if self._faults is not None:
+                assert face_paths is not None, "the face has streams"
+                app = self._faults.face(face)
+                face_paths = self._faults.face_paths(face_paths, face.venue)
+                face_api = self._faults.face_api(face_api, face.venue)
         router = self._router(
             Admission(hosts), order_streams, metrics.streams, gate, face_paths, face_api
         )
@@ -256,13 +259,13 @@ class Interfaces:
         if "binance" in self._settings.gateway_roles:
             assert desks is not None, "the face needs the record"
             assert self._entry is not None, "the face needs order entry"
-            from crossbook.gateway.binance.market.record import MarketRecord
+            from crossbook.gateway.binance.market.recorded_market import RecordedMarket
             from crossbook.gateway.binance.streams.assembly import market_streams
             from crossbook.gateway.binance.streams.route import StreamPaths
 
             metrics.face_streams = market_streams(
                 feed,
-                MarketRecord(desks.history, self._entry.local),
+                RecordedMarket(desks.history, self._entry.local),
                 self._settings.binance_connection_s,
                 is_manual=self._clock.is_manual,
             )
@@ -401,16 +404,24 @@ class Interfaces:
             check,
             settings.feed_access == "keyed",
             number_of=streams.number_of,
+            listen_keys=None if self._faults is None else self._faults.listen_keys(),
         )
 
     def _with_user_streams(self, face: "FaceRest", metrics: GatewayMetrics) -> ApiRoute:
         """The path of the WebSocket API of the Binance-spot face, with its user streams."""
+        from crossbook.gateway.binance.user.streams import UserStreams
         from crossbook.gateway.binance.ws_api.assembly import user_face
 
         assert self._entry is not None, "the face needs order entry"
         assert metrics.face_streams is not None, "the face has streams"
         user = user_face(
-            face, metrics.face_streams, self._entry.local, self._settings.binance_connection_s
+            face,
+            metrics.face_streams,
+            self._entry.local,
+            self._settings.binance_connection_s,
+            make_streams=UserStreams
+            if self._faults is None
+            else self._faults.user_streams(face.venue),
         )
         metrics.user_streams = user.api.streams
         self._starting.append(user.start)

@@ -23,7 +23,7 @@ from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.process.waking import StopSignals
 from crossbook.common.process.zap import ZapHandler, handle_peers
-from crossbook.matcher.admin_keys import AdminKeys
+from crossbook.matcher.admin_access import AdminAccess
 from crossbook.matcher.engine.timers import DAY_NS
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import JournalFailed
@@ -77,9 +77,9 @@ def build(
         sequencer, journal, resend_buffer, snapshotter, disk, timekeeper, batches
     )
     metrics.faults = None if faults is None else faults.table
-    admin_keys = AdminKeys(lambda: engine.keys, timekeeper.now_ns)
+    admin_access = AdminAccess(lambda: engine.keys, timekeeper.now_ns)
     # Before any socket with keys: without a handler ZeroMQ admits nobody there.
-    peers = handle_peers(context, keyring, SystemClock(), admin_keys.find)
+    peers = handle_peers(context, keyring, SystemClock(), admin_access.find)
     service = MatcherService(
         sequencer,
         journal,
@@ -94,7 +94,7 @@ def build(
         batches,
         metrics.text,
         settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
-        admin_keys if is_covered(keyring, Realm.ADMIN, settings.matcher_admin) else None,
+        admin_access if is_covered(keyring, Realm.ADMIN, settings.matcher_admin) else None,
     )
     return service, peers
 

@@ -32,7 +32,7 @@ from crossbook.common.process.counters import SIZES, TIMES_NS, Buckets
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import drained, user_of
-from crossbook.matcher.admin_keys import AdminKeys
+from crossbook.matcher.admin_access import AdminAccess
 from crossbook.matcher.engine.timers import NEVER
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.manual_time import ManualTime
@@ -65,8 +65,8 @@ class MatcherService:
 
     `clock` measures intervals, `timekeeper` gives the time of stamps; an administrator moves a
     `ManualClock`. With `sync_interval_ms` the journal is synced that often instead of by every
-    batch. `admin_keys` checks who acts, where the administrator's socket has keys. The loop counts
-    in `batches`, and `metrics` returns the exposition for a metrics query.
+    batch. `admin_access` checks who acts, where the administrator's socket has keys. The loop
+    counts in `batches`, and `metrics` returns the exposition for a metrics query.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class MatcherService:
         batches: Batches,
         metrics: Callable[[], str],
         sync_interval_ms: int = 0,
-        admin_keys: AdminKeys | None = None,
+        admin_access: AdminAccess | None = None,
     ) -> None:
         self._sequencer = sequencer
         self._journal = journal
@@ -93,7 +93,7 @@ class MatcherService:
         self._events = events
         self._queries = queries
         self._admin = admin
-        self._admin_keys = admin_keys
+        self._admin_access = admin_access
         self._clock = clock
         self._timekeeper = timekeeper
         manual = clock if isinstance(clock, ManualClock) else None
@@ -195,8 +195,8 @@ class MatcherService:
             logger().warning("malformed_admin_request", reason=str(error))
             reply: Any = AdminFault(0, str(error))
         else:
-            if self._admin_keys is not None:
-                request = self._admin_keys.checked(user_of(frames[-1]), request)
+            if self._admin_access is not None:
+                request = self._admin_access.checked(user_of(frames[-1]), request)
             refused = isinstance(request, AdminRefused)
             reply = request if refused else self._administer(request)
         try:

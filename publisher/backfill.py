@@ -52,7 +52,7 @@ class Note(Struct, frozen=True):
     text: str = ""
 
 
-class _Question:
+class _PastQuestion:
     """The open question about one instrument's past."""
 
     __slots__ = ("due_ns", "min_seq", "record", "request_id", "statistics")
@@ -77,7 +77,7 @@ class Backfill:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._loads = 0
-        self._questions: dict[int, _Question] = {}
+        self._questions: dict[int, _PastQuestion] = {}
         self._alone_at_ns = 0
         self._request_id = 0
         self._notes: list[Note] = []
@@ -127,13 +127,13 @@ class Backfill:
         """The feed was loaded: earlier questions are void."""
         self._loads = self._feed.loads
         self._questions = {
-            instrument: _Question(market.statistics, now_ns)
+            instrument: _PastQuestion(market.statistics, now_ns)
             for instrument, market in self._feed.markets.items()
             if not market.statistics.whole
         }
         self._alone_at_ns = now_ns + ALONE_NS
 
-    def _question(self, instrument: int, question: _Question, now_ns: int) -> MarketQuestion:
+    def _question(self, instrument: int, question: _PastQuestion, now_ns: int) -> MarketQuestion:
         if not question.request_id or not question.statistics.holding:
             question.statistics.hold()
             question.min_seq = self._feed.seq
@@ -177,7 +177,9 @@ class Backfill:
         if alone:
             self._notes.append(Note(Finding.ALONE, [each.symbol for each in alone]))
 
-    def _refused(self, question: _Question, answer: NotYet | HistoryReject, now_ns: int) -> None:
+    def _refused(
+        self, question: _PastQuestion, answer: NotYet | HistoryReject, now_ns: int
+    ) -> None:
         if isinstance(answer, NotYet):
             # Trades stay held: the question is repeated until the recorder has reached its number.
             question.due_ns = now_ns + UNSENT_AGAIN_NS

@@ -174,7 +174,10 @@ class MarketStatistics:
         add, notional, after = self._series.add, self._notional, self.last_trade_id
         for trade in trades:
             price, lots = trade.price_ticks, trade.quantity_lots
-            add(price, lots, price * lots * notional, trade.trade_id, trade.seq, trade.time_ns)
+            add(
+                price, lots, price * lots * notional, trade.trade_id, trade.seq, trade.time_ns,
+                trade.aggressor_side,
+            )  # fmt: skip
         if self.last_trade_id > after:
             self._last = (trades[-1].price_ticks, trades[-1].quantity_lots)
 

@@ -110,6 +110,16 @@ class OrderUpdate(Struct, gc=False):
 Row = tuple[Any, ...]
 
 
+class ReductionRow(Struct, gc=False):
+    """An order got smaller in its place; `before_lots` is None where only its stored row has it."""
+
+    order_id: int
+    seq: int
+    before_lots: int | None
+    quantity_lots: int
+    time_ns: int
+
+
 class Changes(Struct, frozen=True):
     """The rows of one transaction, which moves the position from `before` to `after`."""
 
@@ -122,6 +132,7 @@ class Changes(Struct, frozen=True):
     candles: list[tuple[int, Candle]]
     """Instrument and candle."""
     instruments: list[Instrument] = []
+    amendments: list[ReductionRow] = []
 
 
 class EventDigest:
@@ -149,6 +160,7 @@ class EventDigest:
         self._changed: dict[int, OrderUpdate] = {}
         self._trades: list[Row] = []
         self._fills: list[Row] = []
+        self._amendments: list[ReductionRow] = []
         self._fill_id = position.last_fill_id
         self._time_ns = 0
         # Answers that change no order, time, money and states are not recorded.
@@ -223,11 +235,12 @@ class EventDigest:
             self._fills,
             candles,
             self._instruments,
+            self._amendments,
         )
         self._before = after
         self._instruments = []
         self._orders, self._changed = {}, {}
-        self._trades, self._fills = [], []
+        self._trades, self._fills, self._amendments = [], [], []
         self.rows = 0
         return changes
 
@@ -252,7 +265,7 @@ class EventDigest:
         maker_id, taker_id, aggressor = (
             event.maker_order_id, event.taker_order_id, event.aggressor_side,
         )  # fmt: skip
-        self._series[instrument].add(price, lots, notional, trade_id, seq, time_ns)
+        self._series[instrument].add(price, lots, notional, trade_id, seq, time_ns, aggressor)
         self._trades.append(
             (instrument, trade_id, seq, price, lots, aggressor, maker_id, taker_id, time_ns)
         )
@@ -312,6 +325,12 @@ class EventDigest:
     def _amended(self, event: OrderAmended) -> None:
         status = _PARTIALLY_FILLED if event.filled_lots else _NEW
         row = self._now(event.order_id, status, event.filled_lots, event.remaining_lots, event.seq)
+        if event.kept_priority:
+            self._amendments.append(
+                ReductionRow(
+                    event.order_id, event.seq, row.quantity_lots, event.quantity_lots, self._time_ns
+                )
+            )
         row.price_ticks = event.price_ticks
         row.quantity_lots = event.quantity_lots
         row.trigger_ticks = event.trigger_ticks

@@ -19,6 +19,9 @@ from crossbook.common.messages.explain import blame, fields_by_tag
 from crossbook.common.messages.history_queries import (
     CANDLE_INTERVALS_S,
     ROWS_MAX,
+    AmendmentRecord,
+    AmendmentRecords,
+    AmendmentsQuestion,
     Candle,
     CandleRecords,
     CandlesQuestion,
@@ -44,6 +47,7 @@ from crossbook.recorder.database import reason_of
 from crossbook.recorder.store import latest_candles, position_of
 from crossbook.recorder.sums import candle_of, order_of
 from crossbook.recorder.tables import (
+    AMENDMENTS,
     CANDLES,
     FILLS,
     IS_ENDED,
@@ -67,6 +71,7 @@ _ORDER: Final = [
 ]
 _FILL: Final = [FILLS.c[name] for name in FillRecord.__struct_fields__]
 _TRADE: Final = [TRADES.c[name] for name in TradeRecord.__struct_fields__]
+_AMENDMENT: Final = [AMENDMENTS.c[name] for name in AmendmentRecord.__struct_fields__]
 _CANDLE: Final = list(CANDLES.c)[1:]
 
 
@@ -94,13 +99,16 @@ class HistoryReader:
             TradesQuestion: self._trades,
             CandlesQuestion: self._candles,
             MarketQuestion: self._market,
+            AmendmentsQuestion: self._amendments,
         }
 
     def fault(self, question: HistoryQuestion) -> HistoryReject | None:
         """The fault of a question that is sound as a message, if it has one."""
         field = text = ""
-        must_name = isinstance(question, TradesQuestion | CandlesQuestion | MarketQuestion)
-        if must_name and not question.instrument:
+        if (
+            isinstance(question, TradesQuestion | CandlesQuestion | MarketQuestion)
+            and not question.instrument
+        ):
             field, text = "instrument", "name an instrument"
         elif isinstance(question, OrdersQuestion):
             if question.open_only and question.ended_only:
@@ -215,6 +223,22 @@ class HistoryReader:
             )
             rows = rows[::-1]
         return CandleRecords(question.request_id, seq, [candle_of(row) for row in rows], more)
+
+    def _amendments(
+        self, question: AmendmentsQuestion, connection: Connection, seq: int
+    ) -> AmendmentRecords:
+        owned = select(ORDERS.c.order_id).where(
+            ORDERS.c.order_id == question.order_id, ORDERS.c.account == question.account
+        )
+        columns = AMENDMENTS.c
+        query = (
+            select(*_AMENDMENT)
+            .where(columns.order_id.in_(owned), columns.seq >= question.from_seq)
+            .order_by(columns.seq)
+        )
+        rows, more = _limited(connection, query, question.limit)
+        found = [AmendmentRecord(*row) for row in rows]
+        return AmendmentRecords(question.request_id, seq, found, more)
 
     def _market(self, question: MarketQuestion, connection: Connection, seq: int) -> MarketRecord:
         columns = CANDLES.c

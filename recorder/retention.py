@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, select
 
 from crossbook.common.following.candles import SECOND_NS
-from crossbook.recorder.tables import CANDLES, FILLS, IS_ENDED, ORDERS, TRADES
+from crossbook.recorder.tables import AMENDMENTS, CANDLES, FILLS, IS_ENDED, ORDERS, TRADES
 
 ROWS_AT_ONCE: Final = 1_000
 """Most rows of a table that a step visits for one instrument. A step is one transaction, and goes
@@ -104,6 +104,11 @@ class Retention:
                 columns.updated_ns < before_ns,
                 IS_ENDED,
             )
+        )
+        kept = select(columns.order_id).where(columns.order_id.between(old[0], old[-1]))
+        amended = AMENDMENTS.c.order_id
+        connection.execute(
+            delete(AMENDMENTS).where(amended.between(old[0], old[-1]), amended.not_in(kept))
         )
         more = len(old) == ROWS_AT_ONCE
         self._order_id = old[-1] if more else 0

@@ -4,7 +4,7 @@ A transaction that did not commit left nothing; one that did moved the position.
 starts from the position therefore records every command once, whatever was killed when.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, Engine, bindparam, inspect, select, update
@@ -15,10 +15,11 @@ from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
 from crossbook.common.process.crash_points import reached
 from crossbook.recorder.bulk import Bulk
 from crossbook.recorder.database import described
-from crossbook.recorder.digest import Changes, RecordPosition
+from crossbook.recorder.digest import Changes, RecordPosition, ReductionRow
 from crossbook.recorder.replica import REMEDY, RecordBrokenError
-from crossbook.recorder.sums import candle_of, candle_row, cut_sum, order_row, widen
+from crossbook.recorder.sums import add_bought, candle_of, candle_row, cut_sum, order_row, widen
 from crossbook.recorder.tables import (
+    AMENDMENTS,
     CANDLES,
     FILLS,
     INSTRUMENTS,
@@ -34,6 +35,17 @@ _ONE_COLUMN_A_SUM: Final = 2
 
 _NO_INSTRUMENTS: Final = 3
 """The schema version before instruments were recorded."""
+
+_NO_TAKER_BUYS: Final = 4
+"""The schema version before candles had what takers bought."""
+
+_NO_AMENDMENTS: Final = 5
+"""The schema version before amendments were recorded."""
+
+_UPGRADED: Final = (_ONE_COLUMN_A_SUM, _NO_INSTRUMENTS, _NO_TAKER_BUYS, _NO_AMENDMENTS)
+
+_AT_ONCE: Final = 500
+"""Most orders of one query for their quantities."""
 
 _PLACE: Final = 1
 """Id of the one row of `position`."""
@@ -72,8 +84,11 @@ class Store:
                 version = connection.scalar(select(POSITION.c.schema_version))
                 if version == _ONE_COLUMN_A_SUM:
                     self._widen(connection)
-                if version in (_ONE_COLUMN_A_SUM, _NO_INSTRUMENTS):
+                if version in _UPGRADED:
                     INSTRUMENTS.create(connection, checkfirst=True)
+                    AMENDMENTS.create(connection, checkfirst=True)
+                    if version < _NO_AMENDMENTS:
+                        add_bought(connection)
                     connection.execute(update(POSITION).values(schema_version=SCHEMA_VERSION))
                     version = SCHEMA_VERSION
                 if version != SCHEMA_VERSION:
@@ -120,6 +135,8 @@ class Store:
         with self._engine.begin() as connection:
             _move(connection, changes.before, changes.after)
             bulk = self._bulk
+            # Before the orders change: the stored row has the quantity before.
+            bulk.insert(connection, AMENDMENTS, amendment_rows(connection, changes.amendments))
             bulk.insert(connection, ORDERS, [order_row(row) for row in changes.orders])
             bulk.change_orders(connection, [order_row(row) for row in changes.changed])
             reached("recorder.writing")
@@ -134,6 +151,27 @@ class Store:
 def instrument_row(instrument: Instrument) -> tuple[int | str, ...]:
     """The columns of an instrument."""
     return tuple(getattr(instrument, column.key) for column in INSTRUMENTS.columns)
+
+
+def amendment_rows(
+    connection: Connection, amendments: Sequence[ReductionRow]
+) -> list[tuple[int, ...]]:
+    """The rows of amendments that made an order smaller. An order that is not stored, because the
+    record begins later, has none where only its row would have the quantity before."""
+    unknown = [each.order_id for each in amendments if each.before_lots is None]
+    columns = ORDERS.c
+    stored: dict[int, int] = {}
+    for first in range(0, len(unknown), _AT_ONCE):
+        query = select(columns.order_id, columns.quantity_lots).where(
+            columns.order_id.in_(unknown[first : first + _AT_ONCE])
+        )
+        stored |= {row.order_id: row.quantity_lots for row in connection.execute(query)}
+    rows: list[tuple[int, ...]] = []
+    for each in amendments:
+        before = stored.get(each.order_id) if each.before_lots is None else each.before_lots
+        if before is not None and before > each.quantity_lots:
+            rows.append((each.order_id, each.seq, before, each.quantity_lots, each.time_ns))
+    return rows
 
 
 def position_of(connection: Connection) -> RecordPosition:

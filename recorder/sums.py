@@ -29,9 +29,17 @@ SUMS: Final[Sequence[tuple[Table, str, str]]] = (
     (CANDLES, "volume_lots", "volume_high"),
     (CANDLES, "quote_volume", "quote_volume_high"),
 )
-"""Table, column of the lower part, column of the higher part."""
+"""Table, column of the lower part, column of the higher part: sums that version 2 had too."""
+
+BOUGHT: Final = (
+    "taker_buy_lots", "taker_buy_quote_volume", "taker_buy_high", "taker_buy_quote_volume_high",
+)  # fmt: skip
+"""Columns of candles that version 5 added."""
 
 Row = tuple[Any, ...]
+
+_VOLUME: Final = Candle.__struct_fields__.index("volume_lots")
+_QUOTE: Final = Candle.__struct_fields__.index("quote_volume")
 
 
 def order_row(row: OrderRow | OrderUpdate) -> Row:
@@ -52,24 +60,24 @@ def order_of(row: Sequence[Any]) -> OrderRecord:
 
 def candle_row(instrument: int, candle: Candle) -> Row:
     """The columns of a candle."""
-    volume_high, volume = divmod(candle.volume_lots, PART)
-    quote_high, quote = divmod(candle.quote_volume, PART)
-    if volume_high or quote_high:
-        candle = replace(candle, volume_lots=volume, quote_volume=quote)
-    return (instrument, *astuple(candle), volume_high, quote_high)
+    *fields, bought, bought_for = astuple(candle)
+    volume_high, fields[_VOLUME] = divmod(candle.volume_lots, PART)
+    quote_high, fields[_QUOTE] = divmod(candle.quote_volume, PART)
+    bought_high, bought = divmod(bought, PART)
+    bought_for_high, bought_for = divmod(bought_for, PART)
+    return (
+        instrument, *fields, volume_high, quote_high, bought, bought_for, bought_high,
+        bought_for_high,
+    )  # fmt: skip
 
 
 def candle_of(row: Sequence[Any]) -> Candle:
-    """The candle of a row whose last columns are the higher parts of its two sums."""
-    *fields, volume_high, quote_high = row
-    candle = Candle(*fields)
-    if volume_high or quote_high:
-        candle = replace(
-            candle,
-            volume_lots=volume_high * PART + candle.volume_lots,
-            quote_volume=quote_high * PART + candle.quote_volume,
-        )
-    return candle
+    """The candle of a row without its instrument."""
+    *fields, volume_high, quote_high, bought, bought_for, bought_high, bought_for_high = row
+    fields[_VOLUME] += volume_high * PART
+    fields[_QUOTE] += quote_high * PART
+    fields += (bought + bought_high * PART, bought_for + bought_for_high * PART)
+    return Candle(*fields)
 
 
 def cut_sum(connection: Connection) -> str | None:
@@ -93,3 +101,11 @@ def widen(connection: Connection) -> None:
         times = low.op("/")(part)
         values = {high: times, name: low - times.op("*")(part)}
         connection.execute(update(table).where(low >= PART).values(values))
+
+
+def add_bought(connection: Connection) -> None:
+    """Add the columns of what takers bought to tables of version 4; zero in their candles."""
+    for name in BOUGHT:
+        kind = CANDLES.c[name].type.compile(connection.dialect)
+        column = f"ALTER TABLE {CANDLES.name} ADD COLUMN {name} {kind} NOT NULL DEFAULT 0"
+        connection.execute(text(column))

@@ -23,9 +23,10 @@ from sqlalchemy import (
 
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, OrderStatus
 
-SCHEMA_VERSION: Final = 4
-"""Tables of version 3 had no instruments, those of version 2 one column for a sum too: they get
-what is missing when they are opened. Any other version is refused."""
+SCHEMA_VERSION: Final = 6
+"""Tables of version 5 had no amendments, those of version 4 not what takers bought either, those of
+version 3 no instruments, those of version 2 one column for a sum: they get what is missing when
+they are opened. Any other version is refused."""
 
 PART: Final = 10**18
 """Upper bound of a sum's lower column; the rest is in the one named `*_high`. Two lower parts and
@@ -173,6 +174,21 @@ CANDLES: Final = Table(
     _number("seq"),
     _number("volume_high"),
     _number("quote_volume_high"),
+    _number("taker_buy_lots"),
+    _number("taker_buy_quote_volume"),
+    _number("taker_buy_high"),
+    _number("taker_buy_quote_volume_high"),
+    sqlite_with_rowid=False,
+)
+
+AMENDMENTS: Final = Table(
+    "amendments",
+    METADATA,
+    _key("order_id"),
+    _key("seq"),
+    _number("before_lots"),
+    _number("quantity_lots"),
+    _number("time_ns"),
     sqlite_with_rowid=False,
 )
 

@@ -72,6 +72,7 @@ KINDS: Final[Mapping[str, str]] = {
 
 OTHERWISE: Final[Mapping[str, str]] = {
     "common/process/connections": "net",
+    "common/instruments_file": "edge",
     "common/open_files": "edge",
     "common/process/counters": "pure",
     "common/process/curve": "net",
@@ -121,7 +122,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "gateway/auth/sign_in": "edge",
     "gateway/binance/decimals": "pure",
     "gateway/binance/market/queries": "edge",
-    "gateway/binance/market/record": "edge",
+    "gateway/binance/market/recorded_market": "edge",
     "gateway/binance/order_counts": "pure",
     "gateway/binance/order_documents": "pure",
     "gateway/binance/order_requests": "pure",
@@ -189,8 +190,6 @@ PURE_LIBRARIES: Final = {
 """All that a pure module may import from outside."""
 
 PURE_EXCEPTIONS: Final = {
-    ("common/instruments_file", "pathlib"): "reads its TOML file, given as an argument, at start",
-    ("common/rules", "pathlib"): "reads the same file",
     ("common/keys", "ipaddress"): "compares an address with the networks of a key",
     ("common/faults/rule", "random"): "draws from a generator that it is given",
     ("common/faults/table", "random"): "each rule has a generator of its own seed",
@@ -201,6 +200,7 @@ PURE_EXCEPTIONS: Final = {
     ("gateway/binance/parameters", "urllib"): "decodes percent-encoding; no request is made",
     ("gateway/query", "urllib"): "decodes percent-encoding; no request is made",
     ("gateway/web/admission", "urllib"): "the same",
+    ("gateway/repeated_names", "json"): "msgspec does not show both values of a name",
     ("gateway/web/hosts", "ipaddress"): "brings the text of an address into its one form",
     ("crossbook/client/answers", "decimal"): "users read amounts as Decimal; nothing is computed",
     ("crossbook/client/view", "decimal"): "the same",

@@ -20,6 +20,12 @@ PLACE: Final = ROOT / "build" / "clients"
 NPM: Final = "npm"
 """The name of the one environment that is Node's."""
 
+BY_HAND: Final = {
+    "hummingbot": "it is installed by hand, by docs/guide/binance/hummingbot.md: its release needs "
+    "pandas-ta, which has none for Python 3.11"
+}
+"""Environments that nothing here can make, and why; one that is there is used."""
+
 NPM_FILES: Final = ("package.json", "package-lock.json")
 TIMEOUT_S: Final = 900
 """Longest installation of one environment."""
@@ -39,6 +45,8 @@ def interpreter(name: str) -> str:
 
 def absence(name: str) -> str:
     """Why an environment cannot be used; empty where it is installed with the pins of today."""
+    if name in BY_HAND:
+        return "" if Path(interpreter(name)).is_file() else BY_HAND[name]
     if name == NPM and shutil.which("node") is None:
         return "there is no node on this machine"
     stamp = _stamp(name)

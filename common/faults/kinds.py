@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias, get_args
 import msgspec
 
 from crossbook.common.errors import BAD_BYTES, CrossbookError
+from crossbook.common.faults.face import FaceFault
 from crossbook.common.faults.market_data import MarketDataFault
 from crossbook.common.faults.order_entry import (
     AnswerLate,
@@ -37,6 +38,7 @@ AnyFault: TypeAlias = (
     | ExecutionsOutOfOrder
     | MarketDataFault
     | VenueFault
+    | FaceFault
 )
 """A rule of any kind, as every interface carries it."""
 

@@ -19,8 +19,18 @@ SECONDS_MAX: Final = 86_400
 """Shortest and longest `seconds` between two disconnections."""
 
 FeedChannel = Literal["trade", "bbo", "l2", "l3", "candle", "ticker", "state"]
-StreamName = Literal["market-data", "trades", "candles", "ticker"]
-MessageType = Literal["snapshot", "l2_update", "bbo", "trade", "candle", "ticker", "state"]
+StreamName = Literal["market-data", "trades", "candles", "ticker", "binance", "binance-api"]
+MessageType = Literal[
+    "snapshot", "l2_update", "bbo", "trade", "candle", "ticker", "state",
+    "depthUpdate", "partialDepth", "aggTrade", "bookTicker", "kline", "24hrTicker",
+    "24hrMiniTicker",
+]  # fmt: skip
+"""Types of the native streams, and of the Binance-spot face; both have `trade`."""
+
+FACE: Final = "binance"
+FACE_API: Final = "binance-api"
+FACE_STREAMS: Final = (FACE, FACE_API)
+"""Connections of the Binance-spot face: those to its streams, and to its WebSocket API."""
 
 Seconds = Annotated[
     float,
@@ -114,7 +124,7 @@ class FeedReorder(FeedFault, tag="feed_reorder"):
     """The message is sent after the next one of its topic."""
 
 
-class FeedStale(FeedFault, tag="feed_stale"):
+class FeedStandstill(FeedFault, tag="feed_stale"):
     """The message is not sent, and heartbeats do not count it: the topic stands still."""
 
 
@@ -166,7 +176,8 @@ class StreamDrop(StreamFault, tag="stream_drop"):
 
 
 class StreamGap(StreamFault, tag="stream_gap"):
-    """In place of the message a `resync` is sent, as to a client that was too slow."""
+    """In place of the message a `resync` is sent, as to a client that was too slow. The face,
+    which has no word for it, leaves out a `depthUpdate`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -174,8 +185,12 @@ class StreamGap(StreamFault, tag="stream_gap"):
             raise ValueError("stream=ticker: it sends the latest only, and has no resync")
 
     def concerns(self, facts: Struct) -> bool:
-        """As for every rule; the ticker, which has no resync, never."""
-        return super().concerns(facts) and getattr(facts, "stream", "") != "ticker"
+        """As for every rule; the ticker, which has no resync, never, and of the face changes of
+        books alone."""
+        stream = getattr(facts, "stream", "")
+        if stream == FACE and getattr(facts, "type", "") != "depthUpdate":
+            return False
+        return super().concerns(facts) and stream != "ticker"
 
 
 class StreamDuplicate(StreamFault, tag="stream_duplicate"):
@@ -186,7 +201,7 @@ class StreamReorder(StreamFault, tag="stream_reorder"):
     """The message is sent after the next one of its connection."""
 
 
-class StreamStale(StreamFault, tag="stream_stale"):
+class StreamStandstill(StreamFault, tag="stream_stale"):
     """The message is not sent, and heartbeats do not count it: the stream stands still."""
 
 
@@ -221,7 +236,7 @@ MarketDataFault = (
     | FeedGap
     | FeedDuplicate
     | FeedReorder
-    | FeedStale
+    | FeedStandstill
     | FeedWrongChecksum
     | FeedDisconnect
     | FeedHeartbeatStopped
@@ -231,7 +246,7 @@ MarketDataFault = (
     | StreamGap
     | StreamDuplicate
     | StreamReorder
-    | StreamStale
+    | StreamStandstill
     | StreamWrongChecksum
     | StreamDisconnect
     | StreamHeartbeatStopped

@@ -75,7 +75,7 @@ class Halt(InstrumentFault, tag="halt"):
     """The instrument is halted."""
 
 
-class Auction(InstrumentFault, tag="auction"):
+class CallPhase(InstrumentFault, tag="auction"):
     """The instrument is in a call phase, which ends with an uncross."""
 
 
@@ -116,4 +116,4 @@ class ProcessKilled(ProcessFault, kw_only=True, tag="process_killed"):
         return name in ("gateway", f"{self.process}{end}")
 
 
-VenueFault = Halt | Auction | InstrumentRemoved | DiskSlow | ClockShifted | ProcessKilled
+VenueFault = Halt | CallPhase | InstrumentRemoved | DiskSlow | ClockShifted | ProcessKilled

@@ -9,8 +9,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
+from crossbook.common.types import Side
 
 SECOND_NS: Final = 1_000_000_000
+
+_BUY: Final = int(Side.BUY)
 
 
 class CandleSeries:
@@ -20,10 +23,10 @@ class CandleSeries:
     so a series loaded from a record accepts trades from anywhere at or before its end.
 
     >>> series = CandleSeries((1, 60))
-    >>> series.add(500, 3, 1_500, trade_id=1, seq=7, time_ns=61 * SECOND_NS)
-    >>> series.add(502, 1, 502, trade_id=2, seq=8, time_ns=62 * SECOND_NS)
-    >>> [(c.interval_s, c.open_ns // SECOND_NS, c.volume_lots) for c in series.drain_changed()]
-    [(1, 61, 3), (1, 62, 1), (60, 60, 4)]
+    >>> series.add(500, 3, 1_500, trade_id=1, seq=7, time_ns=61 * SECOND_NS, aggressor_side=1)
+    >>> series.add(502, 1, 502, trade_id=2, seq=8, time_ns=62 * SECOND_NS, aggressor_side=2)
+    >>> [(c.interval_s, c.volume_lots, c.taker_buy_lots) for c in series.drain_changed()]
+    [(1, 3, 3), (1, 1, 0), (60, 4, 3)]
     >>> series.drain_changed()
     []
     """
@@ -37,7 +40,7 @@ class CandleSeries:
         self._second_ns = 0
         self._trades = 0
         self._open = self._high = self._low = self._close = 0
-        self._volume = self._notional = 0
+        self._volume = self._notional = self._bought = self._bought_for = 0
         self._first_trade_id = self._seq = 0
 
     def load(self, latest: Iterable[Candle]) -> None:
@@ -48,9 +51,17 @@ class CandleSeries:
         self.last_trade_id = max((c.last_trade_id for c in self._latest.values()), default=0)
 
     def add(
-        self, price_ticks: int, lots: int, notional: int, trade_id: int, seq: int, time_ns: int
+        self,
+        price_ticks: int,
+        lots: int,
+        notional: int,
+        trade_id: int,
+        seq: int,
+        time_ns: int,
+        aggressor_side: int,
     ) -> None:
-        """Count one trade. `notional` is in the quote asset's smallest unit. O(1)."""
+        """Count one trade. `notional` is in the quote asset's smallest unit, `aggressor_side` the
+        side of the taker. O(1)."""
         if trade_id <= self.last_trade_id:
             return
         second_ns = time_ns - time_ns % SECOND_NS
@@ -60,7 +71,7 @@ class CandleSeries:
         self.last_trade_id = trade_id
         if not self._trades:
             self._open = self._high = self._low = price_ticks
-            self._volume = self._notional = 0
+            self._volume = self._notional = self._bought = self._bought_for = 0
             self._first_trade_id = trade_id
         elif price_ticks > self._high:
             self._high = price_ticks
@@ -69,6 +80,9 @@ class CandleSeries:
         self._close = price_ticks
         self._volume += lots
         self._notional += notional
+        if aggressor_side == _BUY:
+            self._bought += lots
+            self._bought_for += notional
         self._trades += 1
         self._seq = seq
 
@@ -103,6 +117,8 @@ class CandleSeries:
                 self._first_trade_id,
                 self.last_trade_id,
                 self._seq,
+                self._bought,
+                self._bought_for,
             )
             before = self._latest.get(interval_s)
             if before is not None and before.open_ns >= part.open_ns:
@@ -136,4 +152,6 @@ def joined(earlier: Candle, later: Candle) -> Candle:
         earlier.first_trade_id,
         later.last_trade_id,
         later.seq,
+        earlier.taker_buy_lots + later.taker_buy_lots,
+        earlier.taker_buy_quote_volume + later.taker_buy_quote_volume,
     )

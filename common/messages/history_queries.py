@@ -110,8 +110,25 @@ class MarketQuestion(Struct, array_like=True, tag=5, gc=False, frozen=True):
     instrument: _Count
 
 
+class AmendmentsQuestion(Struct, array_like=True, tag=6, gc=False, frozen=True):
+    """Amendments of an order of an account that made it smaller in its place, oldest first, from
+    the number `from_seq` on."""
+
+    request_id: _Count
+    min_seq: _Count
+    account: _Count
+    order_id: _Count
+    from_seq: _Count = 0
+    limit: _Limit = 500
+
+
 HistoryQuestion: TypeAlias = (
-    OrdersQuestion | FillsQuestion | TradesQuestion | CandlesQuestion | MarketQuestion
+    OrdersQuestion
+    | FillsQuestion
+    | TradesQuestion
+    | CandlesQuestion
+    | MarketQuestion
+    | AmendmentsQuestion
 )
 
 
@@ -184,7 +201,8 @@ class Candle(Struct, array_like=True, gc=False, frozen=True):
     """Trades of one instrument in `interval_s` seconds from `open_ns` on.
 
     `quote_volume` is the sum of notionals in the quote asset's smallest unit, `seq` the number of
-    its last trade.
+    its last trade. The last two are what takers bought of both volumes; zero in what a recorder
+    without them has written.
     """
 
     interval_s: int
@@ -199,6 +217,18 @@ class Candle(Struct, array_like=True, gc=False, frozen=True):
     first_trade_id: int
     last_trade_id: int
     seq: int
+    taker_buy_lots: int = 0
+    taker_buy_quote_volume: int = 0
+
+
+class AmendmentRecord(Struct, array_like=True, gc=False, frozen=True):
+    """One amendment of an order, by the command `seq`: its quantity before and after."""
+
+    order_id: int
+    seq: int
+    before_lots: int
+    quantity_lots: int
+    time_ns: int
 
 
 class OrderRecords(Struct, array_like=True, tag=101, gc=False, frozen=True):
@@ -270,12 +300,22 @@ class HistoryReject(Struct, array_like=True, tag=107, gc=False, frozen=True):
     text: str
 
 
+class AmendmentRecords(Struct, array_like=True, tag=108, gc=False, frozen=True):
+    """Answer to `AmendmentsQuestion`; `more` is true where later ones exist."""
+
+    request_id: int
+    seq: int
+    amendments: list[AmendmentRecord]
+    more: bool
+
+
 HistoryAnswer: TypeAlias = (
     OrderRecords
     | FillRecords
     | TradeRecords
     | CandleRecords
     | MarketRecord
+    | AmendmentRecords
     | NotYet
     | HistoryReject
 )

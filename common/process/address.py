@@ -129,3 +129,14 @@ def within_reach(address: str) -> str:
     if scheme == "tcp" and host in _EVERYWHERE:
         return f"tcp://{_EVERYWHERE[host]}:{port}"
     return address
+
+
+def whereabouts(address: str) -> str:
+    """The file of an ipc address, which may be relative, and what is wrong with it; empty for
+    another address."""
+    if not address.startswith("ipc://"):
+        return ""
+    path = Path(address.removeprefix("ipc://")).absolute()
+    if path.is_socket():
+        return f" ({path}, where nothing listens)"
+    return f" ({path} is no socket)" if path.exists() else f" ({path} does not exist)"

@@ -7,6 +7,7 @@ With several shards an address setting has either one address for each shard, or
 from which the others follow. So have directories.
 """
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -19,13 +20,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument
-from crossbook.common.instruments_file import load_assignment, load_instruments
+from crossbook.common.instruments_file import load_assignment, load_instruments, load_rules
 from crossbook.common.process.address import at_home, check_address, home_expanded, is_loopback
 from crossbook.common.process.curve import read_key_file
 from crossbook.common.process.env_file import ENV_FILE, Names, read_names
 from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.scheduling import Scheduling
-from crossbook.common.rules import Rules, load_rules
+from crossbook.common.rules import Rules
 from crossbook.common.shards import SHARDS_MAX
 from crossbook.common.times import parse_time
 from crossbook.common.types import MAX_ACCOUNT
@@ -92,6 +93,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "console"
     max_websocket_connections: int = Field(default=10_000, ge=1, le=1_000_000)
     max_order_sessions: int = Field(default=20_000, ge=1, le=1_000_000)
+    max_account_sessions: int = Field(default=64, ge=1, le=1_000_000)
     max_feed_connections: int = Field(default=4_096, ge=1, le=1_000_000)
     accounts_per_address: int = Field(default=10_000, ge=0, le=1_000_000)
     max_percent_per_address: int = Field(default=50, ge=1, le=100)
@@ -354,10 +356,15 @@ def load_settings(
     """Settings for one kind of process; raises `ConfigError` with one line per wrong setting and
     per faulty line of `.env`."""
     lines = names_found().faults
+    parser_log = logging.getLogger("dotenv.main")
+    was_disabled, parser_log.disabled = parser_log.disabled, True
     try:
         settings = Settings()
     except ValidationError as error:
         lines += map(_line_about, error.errors())
+    finally:
+        # A line that is no setting is a fault above, in the form of the log; not once more here.
+        parser_log.disabled = was_disabled
     if lines:
         raise ConfigError("\n".join(lines))
     if (

@@ -130,7 +130,11 @@ def _resembled(name: str, known: frozenset[str]) -> str:
     Costs a comparison with every setting: a large environment would take most of a start, and a
     process that forks others has made it before.
     """
-    found = get_close_matches(name.upper().removeprefix(_PREFIX), known, 1, _LIKENESS)
+    plain = name.upper().removeprefix(_PREFIX)
+    found = get_close_matches(plain, known, 1, _LIKENESS)
+    if not found:
+        # Two letters that changed places are much of a short name: ATUH.
+        found = [setting for setting in known if sorted(setting) == sorted(plain)]
     return found[0] if found else ""
 
 

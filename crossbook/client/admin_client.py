@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -36,6 +35,7 @@ from crossbook.common.messages.codec import decode_admin_reply, decoded, encode
 from crossbook.common.messages.commands import KeyAct
 from crossbook.common.messages.events import CommandRejected, Event
 from crossbook.common.process import sockets
+from crossbook.common.process.address import whereabouts
 from crossbook.common.process.keyring import Realm
 from crossbook.common.times import duration_ns, parse_time, time_ns_of
 from crossbook.errors import (
@@ -180,7 +180,7 @@ class AdminClient:
             if fault := sockets.handshake_fault(self.address, Realm.ADMIN, self._keyring):
                 raise GatewayUnavailable(f"the matcher at {self.address}: {fault}")
             raise GatewayUnavailable(
-                f"no matcher can be reached at {self.address}{_whereabouts(self.address)}: nothing "
+                f"no matcher can be reached at {self.address}{whereabouts(self.address)}: nothing "
                 "was sent. --admin or MATCHER_ADMIN names its socket"
             )
         self._socket.send(encode(request))
@@ -247,13 +247,3 @@ def _target_ns(now_ns: int, by: str | timedelta | None, to: str | datetime | Non
     if to is None or by is not None:
         raise ValueError("give either a duration or the time to advance to")
     return parse_time(to) if isinstance(to, str) else time_ns_of(to)
-
-
-def _whereabouts(address: str) -> str:
-    """The file of an ipc address, which may be relative, and what is wrong with it."""
-    if not address.startswith("ipc://"):
-        return ""
-    path = Path(address.removeprefix("ipc://")).absolute()
-    if path.is_socket():
-        return f" ({path}, where nothing listens)"
-    return f" ({path} is no socket)" if path.exists() else f" ({path} does not exist)"

@@ -14,7 +14,7 @@ from crossbook.common.messages.codec import decode_metrics, decode_replies, enco
 from crossbook.common.messages.entry import TOKEN_BYTES, Ping, Pong
 from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
 from crossbook.common.process import sockets
-from crossbook.common.process.address import within_reach
+from crossbook.common.process.address import whereabouts, within_reach
 from crossbook.common.process.config import Settings
 from crossbook.common.process.keyring import Realm
 from crossbook.common.process.tls import own_context
@@ -94,7 +94,8 @@ def _exchange(
     ):
         if not dealer.poll(timeout_ms, zmq.POLLOUT):
             fault = sockets.handshake_fault(address, realm, keyring)
-            raise ProcessDown(f"{address}: {fault}" if fault else f"nothing listens at {address}")
+            nobody = f"nothing listens at {address}{whereabouts(address)}"
+            raise ProcessDown(f"{address}: {fault}" if fault else nobody)
         dealer.send(frame)
         if not dealer.poll(timeout_ms):
             raise ProcessDown(f"no answer from {address} in {timeout_s:g} s")

@@ -11,7 +11,7 @@ from collections.abc import Set
 from decimal import Decimal
 from enum import IntEnum
 from operator import index
-from typing import Final, TypedDict, TypeVar, Unpack
+from typing import Final, SupportsFloat, TypedDict, TypeVar, Unpack
 
 from crossbook.common.messages.entry import Amend, Cancel, CancelAfter, MassCancel, New
 from crossbook.common.types import MAX_INT, OrderType, Prevention, Side, TimeInForce
@@ -172,12 +172,13 @@ def cancel_after(timeout_s: float) -> CancelAfter:
     >>> cancel_after(1.5).timeout_ms
     1500
     """
-    timeout_ms = round(timeout_s * 1000)
-    if timeout_s and not 1 <= timeout_ms <= 24 * 60 * 60 * 1000:
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, SupportsFloat):
+        raise TypeError(f"timeout_s: a number of seconds, not {timeout_s!r}")
+    if timeout_s and not 0.001 <= timeout_s <= 24 * 60 * 60:
         raise InvalidArgument(
             "timeout_s", f"{timeout_s} is not within 0.001 to 86400, nor 0", "0.001 to 86400, or 0"
         )
-    return CancelAfter(0, timeout_ms)
+    return CancelAfter(0, round(timeout_s * 1000))
 
 
 def mass_cancel(symbol: str | None = None, side: Side | str | None = None) -> MassCancel:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument, example
 from crossbook.gym.episode import Episode, Todo
-from crossbook.gym.view import View
+from crossbook.gym.view import AgentView
 from crossbook.simulator.agent import Fill
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
 from crossbook.simulator.population import AGENTS_MOST, Values, check_population
@@ -78,7 +78,7 @@ class MarketEnv(gymnasium.Env[Observation, NDArray[np.int64]]):
         self._market_seed = 0
         self._done = 0
         self._is_over = True
-        self.view = View(limit_quote)
+        self.view = AgentView(limit_quote)
         self.observation_space = self.view.space()
 
     @property

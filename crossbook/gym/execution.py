@@ -25,11 +25,11 @@ class ExecutionEnv(MarketEnv):
     its side, post-only, or 1 with a market order. The first tick of a step cancels what is left of
     the last one, the second trades.
 
-    **Observation**: `crossbook.gym.view.View`; the share of the order that is done is `position`,
-    negative for a sale. **Reward**: for each fill the advantage of its price over the middle at
-    the beginning, times its quantity, less fees, in quote units. At the end of the episode what is
-    left counts at the middle of then, less `left_over_bps` of its worth. **End**: `terminated` when
-    all is done, or at the end of the episode.
+    **Observation**: `crossbook.gym.view.AgentView`; the share of the order that is done is
+    `position`, negative for a sale. **Reward**: for each fill the advantage of its price over the
+    middle at the beginning, times its quantity, less fees, in quote units. At the end of the
+    episode what is left counts at the middle of then, less `left_over_bps` of its worth. **End**:
+    `terminated` when all is done, or at the end of the episode.
     """
 
     def __init__(

@@ -33,10 +33,10 @@ class MarketMakingEnv(MarketEnv):
     - 3 buy, 4 sell: a market order of the bid's or ask's size, after the cancel of the quotes on
       the other side.
 
-    **Observation**: `crossbook.gym.view.View`. **Reward**: the change of wealth in quote units:
-    cash, and position at the middle price, fees paid; less `inventory_penalty` for each second
-    times the square of the share of the position limit. **End**: `terminated` at the end of the
-    episode, or when wealth has fallen by `loss_limit_quote`.
+    **Observation**: `crossbook.gym.view.AgentView`. **Reward**: the change of wealth in quote
+    units: cash, and position at the middle price, fees paid; less `inventory_penalty` for each
+    second times the square of the share of the position limit. **End**: `terminated` at the end of
+    the episode, or when wealth has fallen by `loss_limit_quote`.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ TYPICAL_QUOTE: Final = 1_000.0
 _Array = NDArray[np.float32]
 
 
-class View:
+class AgentView:
     """The observation, a dictionary of arrays:
 
     | key | shape | values |

@@ -21,7 +21,7 @@ import msgspec
 from setproctitle import setproctitle, setthreadtitle
 
 from crossbook.common.process.programs import FORK_SERVER, MODULES
-from crossbook.launch.starter import FOLDER, PROCESSES, RUN_ENDED, Order
+from crossbook.launch.starter import FOLDER, PROCESSES, RUN_ENDED, StartOrder
 from crossbook.matcher.build import use_build
 
 ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -128,7 +128,7 @@ def become(orders: socket.socket, output: int) -> NoReturn:
                 gc.unfreeze()
                 gc.collect()
             try:
-                _run(msgspec.json.decode(line, type=Order))
+                _run(msgspec.json.decode(line, type=StartOrder))
             except SystemExit as error:
                 status = error.code
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
@@ -138,7 +138,7 @@ def become(orders: socket.socket, output: int) -> NoReturn:
     sys.exit(status)
 
 
-def _run(order: Order) -> None:
+def _run(order: StartOrder) -> None:
     """Apply folder, environment and signals of the order, and run its module."""
     os.chdir(order.directory)
     os.environ.clear()
@@ -156,7 +156,7 @@ def _run(order: Order) -> None:
     MAINS[order.module]()()
 
 
-def _title(order: Order) -> str:
+def _title(order: StartOrder) -> str:
     """The command line that starts the module without a fork, and its shard where several run."""
     shard = order.environment.get("SHARD") if order.environment.get("SHARDS", "1") != "1" else None
     return f"python -m {order.module}" + (f" (shard {shard})" if shard else "")

@@ -48,7 +48,7 @@ class StarterEndedError(CrossbookError):
     """The fork server has ended, so nothing more is started by it, and no exit status is known."""
 
 
-class Order(Struct, frozen=True):
+class StartOrder(Struct, frozen=True):
     """A module to run, its folder and its whole environment."""
 
     module: str
@@ -104,10 +104,10 @@ class Starter:
         ):
             return start(module, directory, environment, log)
         with log.open("ab") as output:
-            order = Order(module, str(directory), environment)
+            order = StartOrder(module, str(directory), environment)
             return self.fork(order, output.fileno(), repeatable=repeatable)
 
-    def fork(self, order: Order, output: int, *, repeatable: bool = False) -> "Forked":
+    def fork(self, order: StartOrder, output: int, *, repeatable: bool = False) -> "Forked":
         """Start a module with its output at the descriptor; raises `StarterEndedError`."""
         kind = bytes([PROCESSES.index(order.module)])
         orders, theirs = socket.socketpair()
@@ -157,7 +157,7 @@ class Starter:
         return self._socket
 
 
-def _send(orders: socket.socket, order: Order) -> None:
+def _send(orders: socket.socket, order: StartOrder) -> None:
     orders.sendall(msgspec.json.encode(order) + b"\n")
 
 
@@ -206,7 +206,7 @@ class Forked:
         except OSError:
             return False
 
-    def run_again(self, order: Order) -> None:
+    def run_again(self, order: StartOrder) -> None:
         """Run the module of an order, after `has_ended_run`; an order to a process that has ended
         meanwhile is lost."""
         if self._orders is not None:

@@ -24,7 +24,7 @@ from honcho.process import Popen, Process
 
 from crossbook.launch.layout import Program
 from crossbook.launch.process import PYTHON
-from crossbook.launch.starter import PROCESSES, Forked, Order, Starter, StarterEndedError
+from crossbook.launch.starter import PROCESSES, Forked, Starter, StarterEndedError, StartOrder
 
 KILLED: Final = (-signal.SIGABRT, -signal.SIGBUS, -signal.SIGKILL, -signal.SIGSEGV)
 """Exit statuses after which a process is started again; any other end ends everything."""
@@ -104,7 +104,7 @@ class _Kept(Process):  # type: ignore[misc]
             return Popen([*PYTHON, *arguments], shell=False, env=env, cwd=cwd)
         output, output_write = os.pipe()
         try:
-            order = Order(arguments[0], os.getcwd(), env)
+            order = StartOrder(arguments[0], os.getcwd(), env)
             return _Child(self._starter.fork(order, output_write), output)
         finally:
             os.close(output_write)

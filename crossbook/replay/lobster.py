@@ -23,10 +23,10 @@ from crossbook.replay.lobster_book import (
     EXECUTION,
     NO_ASK,
     SKIPPED,
+    BookWindow,
     Levels,
-    Message,
+    MessageLine,
     RebuiltBook,
-    Window,
 )
 from crossbook.replay.recording import Recording
 
@@ -107,11 +107,11 @@ def _stem(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".csv")
 
 
-def _read_messages(path: Path) -> tuple[list[Message], list[str]]:
+def _read_messages(path: Path) -> tuple[list[MessageLine], list[str]]:
     """The messages, prices in LOBSTER's unit, and notes for the report."""
     header = (*_MESSAGE_COLUMNS, *(("more",) if _columns_of(path) == 7 else ()))
     _check_names(path)
-    messages: list[Message] = []
+    messages: list[MessageLine] = []
     skipped: dict[int, int] = {}
     finer = 0
     for row in CsvFile(path, header=header).rows():
@@ -145,11 +145,11 @@ def _check_names(path: Path) -> None:
             )
 
 
-def _natural_tick(messages: list[Message]) -> int:
+def _natural_tick(messages: list[MessageLine]) -> int:
     return 1 if any(message.price_ticks % CENT for message in messages) else CENT
 
 
-def _on_grid(path: Path, message: Message, units_per_tick: int) -> Message:
+def _on_grid(path: Path, message: MessageLine, units_per_tick: int) -> MessageLine:
     """The message with its price in ticks."""
     ticks, rest = divmod(message.price_ticks, units_per_tick)
     if rest:
@@ -160,7 +160,7 @@ def _on_grid(path: Path, message: Message, units_per_tick: int) -> Message:
     return message if units_per_tick == 1 else replace(message, price_ticks=ticks)
 
 
-def _message(row: Row, kind: int) -> Message:
+def _message(row: Row, kind: int) -> MessageLine:
     # Researchers' tools write more digits than a clock gave.
     whole, point, fraction = row.text("time").strip().partition(".")
     try:
@@ -169,10 +169,10 @@ def _message(row: Row, kind: int) -> Message:
     except DecimalError as error:
         raise row.fault("time", f"{row.text('time')!r}: {error}") from error
     if kind in SKIPPED:
-        return Message(time_ns, kind, 0, 0, 0, 0, row.line)
+        return MessageLine(time_ns, kind, 0, 0, 0, 0, row.line)
     if row.text("direction") not in ("1", "-1"):
         raise row.fault("direction", f"{row.text('direction')!r} is neither 1 nor -1")
-    return Message(
+    return MessageLine(
         time_ns,
         kind,
         row.integer("order_id"),
@@ -190,7 +190,7 @@ def _ticks(row: Row, column: str, units_per_tick: int) -> int:
     return ticks
 
 
-def _read_windows(path: Path, units_per_tick: int) -> Iterator[Window]:
+def _read_windows(path: Path, units_per_tick: int) -> Iterator[BookWindow]:
     columns = _columns_of(path)
     if columns % 4 or not columns:
         raise RecordingError(f"{path}: line 1: {columns} columns, not four for each level")
@@ -202,7 +202,7 @@ def _read_windows(path: Path, units_per_tick: int) -> Iterator[Window]:
     for row in CsvFile(path, header=header).rows():
         bids = _window_side(row, "bid", levels, units_per_tick, shared)
         asks = _window_side(row, "ask", levels, units_per_tick, shared)
-        yield Window(bids, asks, len(bids) == len(levels), len(asks) == len(levels))
+        yield BookWindow(bids, asks, len(bids) == len(levels), len(asks) == len(levels))
 
 
 def _window_side(

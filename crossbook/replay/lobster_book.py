@@ -35,7 +35,7 @@ _SELL: Final = int(Side.SELL)
 Levels = tuple[tuple[int, int], ...]
 
 
-class Message(Struct, gc=False, frozen=True):
+class MessageLine(Struct, gc=False, frozen=True):
     """One line of a message file; `line` is its number there."""
 
     time_ns: int
@@ -47,7 +47,7 @@ class Message(Struct, gc=False, frozen=True):
     line: int = 0
 
 
-class Window(Struct, gc=False, frozen=True):
+class BookWindow(Struct, gc=False, frozen=True):
     """One row of the order book, and whether a side may continue out of view."""
 
     bids: Levels
@@ -75,7 +75,7 @@ class _Unseen(Struct):
 class RebuiltBook:
     """The commands that replay the messages, and their expected results."""
 
-    def __init__(self, messages: list[Message]) -> None:
+    def __init__(self, messages: list[MessageLine]) -> None:
         self.commands: list[RecordedCommand] = []
         self.fills: dict[int, list[RecordedFill]] = {}
         self.books: dict[int, BookRow] = {}
@@ -132,9 +132,9 @@ class RebuiltBook:
             return any(side == _SELL and at <= order.price_ticks for side, at in self._levels)
         return any(side == _BUY and at >= order.price_ticks for side, at in self._levels)
 
-    def with_rows(self, windows: Iterator[Window], compared: int | None, path: Path) -> None:
+    def with_rows(self, windows: Iterator[BookWindow], compared: int | None, path: Path) -> None:
         """Rebuild from messages and order book; row k is the book after message k."""
-        before: Window | None = None
+        before: BookWindow | None = None
         for index, (message, window) in enumerate(zip_longest(self._messages, windows)):
             if message is None or window is None:
                 rows = index if window is None else f"more than {index}"
@@ -150,7 +150,7 @@ class RebuiltBook:
             self._keep_row(window, compared)
             before = window
 
-    def _open(self, message: Message, window: Window) -> None:
+    def _open(self, message: MessageLine, window: BookWindow) -> None:
         """Enter the book as it stood before the first message."""
         for side, levels in ((_BUY, window.bids), (_SELL, window.asks)):
             lots_at = dict(levels)
@@ -161,7 +161,9 @@ class RebuiltBook:
             for price_ticks, lots in sorted(lots_at.items(), reverse=side == _BUY):
                 self._settle(-1, message.time_ns, (side, price_ticks), lots)
 
-    def _reveal(self, index: int, time_ns: int, side: int, before: Window, window: Window) -> None:
+    def _reveal(
+        self, index: int, time_ns: int, side: int, before: BookWindow, window: BookWindow
+    ) -> None:
         """Fill the levels that were out of view before this row up to what the row shows."""
         if side == _BUY:
             seen, cut, levels, now_cut = before.bids, before.bids_cut, window.bids, window.bids_cut
@@ -211,7 +213,7 @@ class RebuiltBook:
             missing += lots_removed
         self._guesses.update(self._levels.get(place, ()))
 
-    def _apply(self, message: Message) -> None:
+    def _apply(self, message: MessageLine) -> None:
         place = (message.side, message.price_ticks)
         if message.kind in SKIPPED:
             return
@@ -225,7 +227,7 @@ class RebuiltBook:
         else:
             self._withdraw(message, place)
 
-    def _execute(self, message: Message, place: tuple[int, int]) -> None:
+    def _execute(self, message: MessageLine, place: tuple[int, int]) -> None:
         """An IOC order of the other side; the fills are those of the order the message names.
 
         Where the queue is partly a guess, the file does not show which order was in front, and
@@ -262,7 +264,7 @@ class RebuiltBook:
             lots -= taken
         return fills
 
-    def _withdraw(self, message: Message, place: tuple[int, int]) -> None:
+    def _withdraw(self, message: MessageLine, place: tuple[int, int]) -> None:
         """Cancel or reduce the order named; lots that it does not have come off the back."""
         left = message.lots
         while left and place in self._levels:
@@ -304,7 +306,7 @@ class RebuiltBook:
         seq = len(self.commands)
         self.commands.append(RecordedCommand(seq, time_ns, op, order_id, side, price_ticks, lots))
 
-    def _keep_row(self, window: Window, compared: int | None) -> None:
+    def _keep_row(self, window: BookWindow, compared: int | None) -> None:
         if not self.commands:
             return
         # A side that is not cut is known to have no more levels than the row shows.
@@ -316,7 +318,7 @@ class RebuiltBook:
         self.books[len(self.commands) - 1] = BookRow(bids, asks, limits[0], limits[1])
 
 
-def _unseen_orders(messages: list[Message]) -> dict[tuple[int, int], dict[int, _Unseen]]:
+def _unseen_orders(messages: list[MessageLine]) -> dict[tuple[int, int], dict[int, _Unseen]]:
     """Orders named before (or without) their submission, by place and id."""
     submitted: set[int] = set()
     unseen: dict[tuple[int, int], dict[int, _Unseen]] = {}
@@ -338,7 +340,7 @@ def _unseen_orders(messages: list[Message]) -> dict[tuple[int, int], dict[int, _
     return unseen
 
 
-def _ids_grow(messages: list[Message]) -> bool:
+def _ids_grow(messages: list[MessageLine]) -> bool:
     """Whether a later submission has a higher id: a few may come out of an auction."""
     ids = [message.order_id for message in messages if message.kind == SUBMISSION]
     grew = sum(after > before for before, after in pairwise(ids))
@@ -346,7 +348,7 @@ def _ids_grow(messages: list[Message]) -> bool:
 
 
 def _place_by_id(
-    unseen: dict[tuple[int, int], dict[int, _Unseen]], messages: list[Message]
+    unseen: dict[tuple[int, int], dict[int, _Unseen]], messages: list[MessageLine]
 ) -> None:
     """Find for every order the message it was entered before: the first submission with a higher
     id, or the first message that names it."""

@@ -173,7 +173,7 @@ class JournalSource:
                     lots = event.quantity_lots
                     series[event.instrument].add(
                         event.price_ticks, lots, event.price_ticks * lots * worth,
-                        event.trade_id, event.seq, batch.time_ns,
+                        event.trade_id, event.seq, batch.time_ns, event.aggressor_side,
                     )  # fmt: skip
                     changed.add(event.instrument)
             for each in changed:

@@ -19,7 +19,7 @@ from crossbook.simulator.chance import Chance
 from crossbook.simulator.fundamental import TICKS_PER_SECOND, Fundamental
 from crossbook.simulator.market import AgentMarket, OpenOrder
 from crossbook.simulator.news import AgentNews
-from crossbook.simulator.population import AgentChoice, Engaged, Failure, Values, engage
+from crossbook.simulator.population import AgentChoice, AgentFailure, Engaged, Values, engage
 from crossbook.simulator.statistics import SimulationStatistics
 
 START_PRICES: Final = {"BTC": "65000", "ETH": "3200", "SOL": "150"}
@@ -61,7 +61,7 @@ class AgentFlow:
             self.markets.append(market)
             self.fundamentals.append(Fundamental(start, start / 3, start * 3, chance.fork()))
         self.engaged: list[Engaged] = engage(self.markets, agents, kinds, own, seed, chance)
-        self.failures: list[Failure] = []
+        self.failures: list[AgentFailure] = []
         self.statistics = SimulationStatistics(self.markets, self.engaged)
         self._built_in = agents
         self._positions = [
@@ -185,7 +185,7 @@ class AgentFlow:
 
     def _fail(self, number: int, error: Exception) -> None:
         self._failed.add(number)
-        self.failures.append(Failure(self.engaged[number].name, self.tick, error))
+        self.failures.append(AgentFailure(self.engaged[number].name, self.tick, error))
 
     def _request(self, agent: Agent, action: Action) -> TradeRequest:
         symbol = agent.market.symbol

@@ -12,7 +12,7 @@ from crossbook.simulator.population import Engaged
 _REASONS: Final = frozenset(RejectReason)
 
 
-class _Listener:
+class _NewsListener:
     """One agent in one instrument that overrides a method of `Agent`, and its news of this tick."""
 
     __slots__ = ("changes_seen", "fills", "index", "number", "rejections", "seat", "sees_book")
@@ -38,7 +38,7 @@ class AgentNews:
     def __init__(self, engaged: Sequence[Engaged], fail: Callable[[int, Exception], None]) -> None:
         self._fail = fail
         self._listeners = [
-            _Listener(number, index, seat)
+            _NewsListener(number, index, seat)
             for number, agent in enumerate(engaged)
             for index, seat in enumerate(agent.seats)
             if _listens(type(seat))
@@ -90,7 +90,7 @@ class AgentNews:
         for trades in self._trades.values():
             trades.clear()
 
-    def _deliver(self, listener: _Listener) -> None:
+    def _deliver(self, listener: _NewsListener) -> None:
         seat = listener.seat
         for fill in listener.fills:
             seat.on_fill(fill)

@@ -63,7 +63,7 @@ def failed_at(error: BaseException) -> str:
     return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
 
 
-class Failure(Struct, frozen=True):
+class AgentFailure(Struct, frozen=True):
     """An agent that raised an exception in a tick, and trades no more."""
 
     name: str

@@ -21,7 +21,7 @@ from crossbook.common.errors import ConfigError, CrossbookError
 from crossbook.launch.layout import Program, own_settings, process_environment, programs
 from crossbook.launch.ports import Ports
 from crossbook.launch.process import Process
-from crossbook.launch.starter import Forked, Order, Starter, StarterEndedError
+from crossbook.launch.starter import Forked, Starter, StarterEndedError, StartOrder
 from crossbook.testing.http import Http
 from crossbook.testing.plan import Plan
 from crossbook.testing.readiness import Readiness
@@ -261,9 +261,9 @@ class Processes:
         self._ports.close()
         return True
 
-    def _order(self, program: Program) -> Order:
+    def _order(self, program: Program) -> StartOrder:
         environment = {**self._environment, **program.environment}
-        return Order(program.arguments[0], str(self.folder), environment)
+        return StartOrder(program.arguments[0], str(self.folder), environment)
 
     def _program(self, name: str) -> Program:
         if name not in self._programs:

@@ -11,6 +11,7 @@ from crossbook.common.messages.entry import Amend, New
 from crossbook.common.types import MAX_INT, OrderType, RejectReason
 from crossbook.gateway.api import documents
 from crossbook.gateway.problem import Problem, malformed, refused
+from crossbook.gateway.repeated_names import repeated_name
 from crossbook.gateway.words import ORDER_TYPES, PREVENTIONS, SIDES, TIMES_IN_FORCE, numbers_of
 
 _TYPES: Final[dict[str, int]] = {
@@ -25,6 +26,7 @@ _PREVENTIONS: Final = numbers_of(PREVENTIONS)
 _WAITING: Final = ("stop", "stop_limit", "take_profit", "take_profit_limit")
 _AT_MARKET: Final = ("market", "stop", "take_profit")
 
+_NAME_SHOWN: Final = 40
 _ORDER_ID: Final = re.compile(r"ORD-(\d{10,19})", re.ASCII)
 
 T = TypeVar("T")
@@ -36,11 +38,15 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
 
     def decode_body(body: bytes) -> T:
         try:
-            return decode(body)
+            decoded = decode(body)
+            twice = repeated_name(bytes(body))
         except msgspec.ValidationError as error:
             raise explain(str(error)) from None
         except BAD_BYTES as error:
             raise malformed(None, f"the body is not JSON: {error}") from None
+        if twice is not None:
+            raise malformed(twice[:_NAME_SHOWN], "given twice")
+        return decoded
 
     return decode_body
 

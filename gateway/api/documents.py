@@ -50,7 +50,8 @@ _Document = TypeVar("_Document", bound=Struct)
 
 
 def schema_name(name: str) -> Callable[[type[_Document]], type[_Document]]:
-    """Set the name of a class in the OpenAPI document, where it differs from the class's own."""
+    """Set the name of a class in the OpenAPI document, where it differs from the class's own or
+    that of its base."""
 
     def named(document: type[_Document]) -> type[_Document]:
         # The framework reads the key of a schema from `__qualname__`, its title from the other.
@@ -102,7 +103,8 @@ class BatchRequest(Struct, forbid_unknown_fields=True):
     orders: Annotated[list[OrderRequest], Meta(min_length=1, max_length=BATCH_MAX)]
 
 
-class Fill(Struct):
+@schema_name("Fill")
+class FillDocument(Struct):
     """One fill of an order. `fee` is in `fee_asset`; negative is a rebate."""
 
     trade_id: int
@@ -135,7 +137,7 @@ class OrderAnswer(Struct):
     filled_quote_quantity: str | None
     quote_left: str | None
     seq: int
-    fills: list[Fill] | None
+    fills: list[FillDocument] | None
 
 
 class BatchResult(Struct):
@@ -193,7 +195,7 @@ class OrderDocument(Struct):
     created_at: str
     updated_at: str
     seq: int
-    fills: list[Fill] | None
+    fills: list[FillDocument] | None
 
 
 class OrderList(Struct):
@@ -204,7 +206,8 @@ class OrderList(Struct):
     seq: int
 
 
-class OwnFill(Fill):
+@schema_name("OwnFill")
+class OwnFill(FillDocument):
     """One fill of one of the account's orders."""
 
     order_id: str

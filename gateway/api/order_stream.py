@@ -30,7 +30,7 @@ from crossbook.gateway.web.channel import (
     TRY_AGAIN_LATER,
     Connection,
     Handshake,
-    Refusal,
+    HandshakeRefusal,
     refusal_of,
     text_frame,
 )
@@ -40,6 +40,9 @@ PATH: Final = "/ws/orders"
 
 REQUESTS_MAX: Final = 1_000
 """Most requests of one connection that wait for their answer; one more is refused with `BUSY`."""
+
+FRAMES_KEPT: Final = 1_024
+"""Most execution reports kept for the other streams of their account."""
 
 _CATCH_UP_SEQ: Final = 1
 _PARAMETERS: Final = ("account", "cancel_on_disconnect", "from_seq")
@@ -155,14 +158,14 @@ class OrderStream:
         self,
         sessions: LocalSessions,
         trading: Trading,
-        render: Renderer,
+        reports: "ReportFrames",
         account: int,
         options: StreamOptions,
         may_trade: MayTrade,
     ) -> None:
         self._sessions = sessions
         self._trading = trading
-        self._render = render
+        self._reports = reports
         self._account = account
         self._options = options
         self._may_trade = may_trade
@@ -177,7 +180,7 @@ class OrderStream:
             self._account, self._deliver, self._options.cancel_on_disconnect
         )
         if self._session is None:
-            connection.close(TRY_AGAIN_LATER, "this gateway has reached its limit of sessions")
+            connection.close(TRY_AGAIN_LATER, self._sessions.why_full(self._account))
             return
         self._send(Greeting(self._account, self._sessions.seq, self._seqs()))
         for from_seq in self._options.from_seqs:
@@ -254,7 +257,7 @@ class OrderStream:
         """Send what happened to the account."""
         for reply in replies:
             if isinstance(reply, Execution):
-                self._send(self._render.execution(reply))
+                self._send_frame(self._reports.frame(reply))
             elif isinstance(reply, CaughtUp):
                 self._send(CaughtUpTo(reply.from_seq, reply.to_seq, reply.complete))
             elif isinstance(reply, Welcome | Reject):
@@ -267,13 +270,36 @@ class OrderStream:
         return seqs if len(seqs) > 1 else None
 
     def _send(self, message: Struct) -> None:
+        self._send_frame(text_frame(_encode(message)))
+
+    def _send_frame(self, frame: bytes) -> None:
         connection = self._connection
         if connection is None:
             return
         if connection.full:
             connection.close(POLICY_VIOLATION, "too slow: connect again with from_seq")
             return
-        connection.send(text_frame(_encode(message)))
+        connection.send(frame)
+
+
+class ReportFrames:
+    """The execution reports of the streams, rendered once for all streams of an account."""
+
+    def __init__(self, render: Renderer) -> None:
+        self._render = render
+        self._frames: dict[int, tuple[Execution, bytes]] = {}
+
+    def frame(self, execution: Execution) -> bytes:
+        """The frame of a report."""
+        kept = self._frames.get(id(execution))
+        if kept is not None:
+            # What is kept here keeps its id.
+            return kept[1]
+        if len(self._frames) >= FRAMES_KEPT:
+            self._frames.clear()
+        frame = text_frame(_encode(self._render.execution(execution)))
+        self._frames[id(execution)] = execution, frame
+        return frame
 
 
 class OrderStreams:
@@ -289,11 +315,11 @@ class OrderStreams:
     ) -> None:
         self._sessions = sessions
         self._trading = trading
-        self._render = render
+        self._reports = ReportFrames(render)
         self._default_account = default_account
         self._check = check
 
-    def route(self, handshake: Handshake, account: int | None) -> OrderStream | Refusal:
+    def route(self, handshake: Handshake, account: int | None) -> OrderStream | HandshakeRefusal:
         """The channel of a handshake that names this account in its header, or its refusal. Where
         there is a `check`, it gets the client's address and the account before each request, and
         raises `Problem` where that is refused."""
@@ -311,7 +337,9 @@ class OrderStreams:
     ) -> OrderStream:
         """The channel of an account. `may_trade` is called before each request and raises
         `Problem` where it is refused."""
-        return OrderStream(self._sessions, self._trading, self._render, account, options, may_trade)
+        return OrderStream(
+            self._sessions, self._trading, self._reports, account, options, may_trade
+        )
 
 
 def stream_options(query: str, from_header: int | None) -> StreamOptions:

@@ -102,7 +102,7 @@ class Renderer:
         instrument = self.instruments[symbol]
         grid = instrument.grid
         status, filled_lots, remaining_lots = ack.status, ack.filled_lots, ack.remaining_lots
-        fills: list[documents.Fill] = []
+        fills: list[documents.FillDocument] = []
         notional, quote_left = 0, None
         for execution in executions:
             if execution.order_id != ack.order_id:
@@ -234,7 +234,7 @@ class Renderer:
             report.fee, report.fee_asset = fill.fee, fill.fee_asset
         return report
 
-    def _executed(self, instrument: Instrument, execution: Execution) -> documents.Fill:
+    def _executed(self, instrument: Instrument, execution: Execution) -> documents.FillDocument:
         return self._fill(
             instrument,
             execution.side,
@@ -245,7 +245,9 @@ class Renderer:
             execution.liquidity,
         )
 
-    def _fills(self, instrument: Instrument, records: Iterable[FillRecord]) -> list[documents.Fill]:
+    def _fills(
+        self, instrument: Instrument, records: Iterable[FillRecord]
+    ) -> list[documents.FillDocument]:
         return [
             self._fill(
                 instrument,
@@ -268,10 +270,10 @@ class Renderer:
         lots: int,
         fee: int,
         liquidity: int,
-    ) -> documents.Fill:
+    ) -> documents.FillDocument:
         grid = instrument.grid
         is_buy = side == Side.BUY
-        return documents.Fill(
+        return documents.FillDocument(
             trade_id,
             grid.price.text(price_ticks),
             grid.quantity.text(lots),

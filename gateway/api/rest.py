@@ -11,7 +11,6 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import License, Tag
-from litestar.openapi.spec import Parameter as OpenApiParameter
 from litestar.params import HeaderParameter
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ControllerRouterHandler
@@ -24,6 +23,7 @@ from crossbook.gateway.api.identity import HEADER
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_route import OrderRoute, check_media_type
 from crossbook.gateway.api.page_routes import PAGE_PARAMETERS, page_routes
+from crossbook.gateway.api.query_parameters import QueryParameters
 from crossbook.gateway.api.request_body import BODY_MAX
 from crossbook.gateway.api.rest_market import MarketRoutes, ProcessRoutes
 from crossbook.gateway.api.rest_orders import BODIES, AccountRoutes, OrderRoutes
@@ -122,7 +122,7 @@ class _Routes:
             logging_config=None,
             debug=False,
         )
-        self.checks.known = _query_parameters(self.app)
+        self.checks.parameters = QueryParameters(self.app)
         self.methods = _methods(self.app)
         self.public_paths = _public_paths(self.app)
 
@@ -138,7 +138,7 @@ class _RouteChecks:
     """The parts all routes share: checks of body and query, and the answer to a failed request."""
 
     def __init__(self) -> None:
-        self.known: dict[str, set[str]] = {}
+        self.parameters: QueryParameters | None = None
         self.begin("")
 
     def begin(self, prefix: str) -> None:
@@ -173,15 +173,18 @@ class _RouteChecks:
             check_media_type(cast(Any, request.scope)["content_type"])
             if isinstance(operation, str):
                 BODIES[operation](await request.body())
+        parameters = cast(QueryParameters, self.parameters)
         known: Collection[str] = ()
         repeated: Collection[str] = ()
         if isinstance(operation, str):
-            known = self.known[operation]
+            known = parameters.of_operation(operation)
+        elif request.method == "OPTIONS":
+            known = parameters.of_path(request.url.path)
         elif request.url.path == PAGE_ADDRESS:
             # The page itself shows what is wrong with its address.
             known = repeated = PAGE_PARAMETERS
         query = cast(Any, request.scope)["query_string"].decode("latin-1")
-        values_of(query, known, repeated)
+        parameters.check(values_of(query, known, repeated))
 
     def answer(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         """The error document of an exception."""
@@ -231,24 +234,6 @@ class _NoRoutes(Router):
 def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """The OpenAPI document."""
     return request.app.openapi_schema.to_schema()
-
-
-def _query_parameters(app: Litestar) -> dict[str, set[str]]:
-    """The query parameters of each operation, by its id."""
-    operations = [
-        operation
-        for item in (app.openapi_schema.paths or {}).values()
-        for operation in (item.get, item.post, item.patch, item.delete)
-        if operation is not None
-    ]
-    return {
-        operation.operation_id or "": {
-            parameter.name
-            for parameter in operation.parameters or ()
-            if isinstance(parameter, OpenApiParameter) and parameter.param_in == "query"
-        }
-        for operation in operations
-    }
 
 
 def _methods(app: Litestar) -> Callable[[str], bytes]:

@@ -13,6 +13,7 @@ from crossbook.gateway.api import market_documents
 from crossbook.gateway.api.rest_orders import Acting, InLookup, Limit, MinSeq, errors
 from crossbook.gateway.operations.operations import METRICS_TYPE, MetricsText
 from crossbook.gateway.operations.readiness import Health, Readiness
+from crossbook.gateway.problem import malformed
 
 SymbolPath = Annotated[
     str,
@@ -134,6 +135,8 @@ class MarketRoutes(Controller):
         min_seq: MinSeq = 0,
     ) -> market_documents.CandleList:
         """Candles of one length."""
+        if 0 < to_ms < from_ms:
+            raise malformed("to", f"{to_ms} is before from, {from_ms}")
         return await lookup.candles(
             account, symbol, interval, from_ms * 1_000_000, to_ms * 1_000_000, limit, min_seq
         )

@@ -56,7 +56,7 @@ class Signed(Struct, frozen=True):
     recv_window: str = ""
 
 
-class Claim(Struct, frozen=True):
+class AccessClaim(Struct, frozen=True):
     """A request whose body is still to come. `account` holds where nothing is `signed`."""
 
     account: int
@@ -68,11 +68,11 @@ class Claim(Struct, frozen=True):
 class Access(Protocol):
     """Decides for which account a request acts; raises `Problem` where it may not."""
 
-    def claim(self, scope: Mapping[str, Any], account: int | None) -> Claim:
+    def claim(self, scope: Mapping[str, Any], account: int | None) -> AccessClaim:
         """What the head of an HTTP request claims, which names this account. `scope` is ASGI's. A
         request that cannot be admitted is refused here, before its body is read."""
 
-    def account(self, claim: Claim, body: bytes) -> int:
+    def account(self, claim: AccessClaim, body: bytes) -> int:
         """The account, once the body is there."""
 
     def named(self, headers: Iterable[tuple[bytes, bytes]], account: int | None) -> int:
@@ -90,18 +90,18 @@ class AnyAccount:
         opened: OpenedAccounts | None = None,
         owner_of: Callable[[str], str] = str,
     ) -> None:
-        self._default = Claim(default)
+        self._default = AccessClaim(default)
         self._opened = opened
         self._owner_of = owner_of
 
-    def claim(self, scope: Mapping[str, Any], account: int | None) -> Claim:
+    def claim(self, scope: Mapping[str, Any], account: int | None) -> AccessClaim:
         """The account that the request names. Raises `Problem` for a request that may open it, of
         an address with too many."""
         if account is None:
             return self._default
         if self._opened is not None and scope["method"] not in READING:
             self.check((scope.get("client") or ("",))[0], account)
-        return Claim(account)
+        return AccessClaim(account)
 
     def check(self, peer: str, account: int) -> None:
         """Raise `Problem` where a client may act for no further account."""
@@ -109,7 +109,7 @@ class AnyAccount:
         if opened is not None and not opened.admits(self._owner_of(peer), account):
             raise refused(RejectReason.EXCEEDS_LIMIT, "account", opened.text)
 
-    def account(self, claim: Claim, body: bytes) -> int:
+    def account(self, claim: AccessClaim, body: bytes) -> int:
         """The same."""
         return claim.account
 

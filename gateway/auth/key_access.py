@@ -22,7 +22,7 @@ from crossbook.common.signing import (
 )
 from crossbook.common.types import RejectReason
 from crossbook.gateway.api.identity import HEADER as ACCOUNT_HEADER
-from crossbook.gateway.auth.access import NOBODY, Asked, Claim, Signed, key_in
+from crossbook.gateway.auth.access import NOBODY, AccessClaim, Asked, Signed, key_in
 from crossbook.gateway.auth.scopes import METRICS_PATH, scope_needed
 from crossbook.gateway.auth.seen_requests import SeenRequests
 from crossbook.gateway.auth.signatures import is_signed
@@ -43,7 +43,7 @@ _WINDOW: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _NS_BY_DIGITS: Final = {13: _NS_A_MS, 16: 1_000, 19: 1}
 _DIGEST_SIZE: Final = 16
 _SHOWN: Final = 40
-_OF_NOBODY: Final = Claim(NOBODY)
+_OF_NOBODY: Final = AccessClaim(NOBODY)
 
 
 class KeyAccess:
@@ -69,7 +69,7 @@ class KeyAccess:
         self._began_ns = wall_ns()
         self._seen = SeenRequests()
 
-    def claim(self, scope: Mapping[str, Any], account: int | None) -> Claim:
+    def claim(self, scope: Mapping[str, Any], account: int | None) -> AccessClaim:
         """The key that the request names; its signature waits for the body."""
         method, path = scope["method"], scope["path"]
         needed = scope_needed(method, path, self._market_data_is_keyed)
@@ -88,9 +88,9 @@ class KeyAccess:
         self._until_ns(signed)
         query = scope["query_string"]
         target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
-        return Claim(NOBODY, needed, Asked(method, target, headers, peer, account), signed)
+        return AccessClaim(NOBODY, needed, Asked(method, target, headers, peer, account), signed)
 
-    def account(self, claim: Claim, body: bytes) -> int:
+    def account(self, claim: AccessClaim, body: bytes) -> int:
         """The account of the key that has signed the request."""
         if claim.asked is None or claim.signed is None:
             return claim.account

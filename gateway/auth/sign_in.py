@@ -24,7 +24,7 @@ from crossbook.gateway.web.channel import (
     Channel,
     Connection,
     Handshake,
-    Refusal,
+    HandshakeRefusal,
     refusal_of,
     text_frame,
 )
@@ -170,14 +170,14 @@ class KeyGate:
     def order_route(self, orders: OrderStreams) -> OrderRoute:
         """The route of order streams."""
 
-        def route(handshake: Handshake, account: int | None) -> Channel | Refusal:
+        def route(handshake: Handshake, account: int | None) -> Channel | HandshakeRefusal:
             return self._order_stream(orders, handshake, account)
 
         return route
 
     def _order_stream(
         self, orders: OrderStreams, handshake: Handshake, account: int | None
-    ) -> Channel | Refusal:
+    ) -> Channel | HandshakeRefusal:
         try:
             options = stream_options(handshake.query, account)
         except Problem as problem:
@@ -192,7 +192,7 @@ class KeyGate:
 
         return self._keyed(handshake, options.account, scope, open_for)
 
-    def market_stream(self, handshake: Handshake, channel: Channel) -> Channel | Refusal:
+    def market_stream(self, handshake: Handshake, channel: Channel) -> Channel | HandshakeRefusal:
         """A stream of market data, where that needs a key."""
         return self._keyed(handshake, None, Scope.READ, lambda key: channel)
 
@@ -211,7 +211,7 @@ class KeyGate:
 
     def _keyed(
         self, handshake: Handshake, account: int | None, scope: Scope, open_for: OpenFor
-    ) -> Channel | Refusal:
+    ) -> Channel | HandshakeRefusal:
         text = f"{handshake.path}?{handshake.query}" if handshake.query else handshake.path
         target = text.encode("latin-1", "surrogateescape")
         asked = Asked(_GET, target, handshake.headers, handshake.peer, account)

@@ -12,13 +12,13 @@ from crossbook.common.messages.entry import Balances, QueryBalances
 from crossbook.gateway.binance.decimals import asset_axis, basis_points, rate_text
 from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.symbols import face_symbol
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 
 
 class Accounts:
     """Answers what concerns an account and not its orders."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: FaceVenue) -> None:
         self._venue = venue
 
     async def account(self, account: int, asked: Parameters) -> Any:
@@ -167,7 +167,7 @@ class Accounts:
         return assets
 
 
-def _first_rates(venue: Venue) -> tuple[int, int]:
+def _first_rates(venue: FaceVenue) -> tuple[int, int]:
     """The fee rates of makers and takers of the first instrument."""
     for _, instrument in venue.symbols:
         return instrument.maker_fee_rate, instrument.taker_fee_rate

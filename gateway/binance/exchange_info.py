@@ -22,7 +22,7 @@ from crossbook.gateway.binance.problem import (
 )
 from crossbook.gateway.binance.states import LIMIT_MAKER, PREVENTIONS, TYPES
 from crossbook.gateway.binance.symbols import face_symbol
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 
 TRADING: Final = "TRADING"
 
@@ -48,7 +48,7 @@ _PERMISSIONS: Final = msgspec.json.Decoder(list[str])
 class ExchangeInfo:
     """Answers questions about the exchange itself."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: FaceVenue) -> None:
         self._venue = venue
 
     async def ping(self, account: int, asked: Parameters) -> Any:
@@ -74,11 +74,19 @@ class ExchangeInfo:
             ],
         }
 
+    async def my_filters(self, account: int, asked: Parameters) -> Any:
+        """`GET myFilters`: the filters that count an account's orders; the others of a symbol are
+        in `exchangeInfo`."""
+        self._venue.instrument(asked)
+        return {
+            "exchangeFilters": self._exchange_filters(),
+            "symbolFilters": [],
+            "assetFilters": [],
+        }
+
     def _chosen(self, asked: Parameters) -> list[Instrument]:
         instruments = self._venue.instruments(asked)
         named = "symbol" in asked.values or "symbols" in asked.values
-        if "symbol" in asked.values and "symbols" in asked.values:
-            raise _bad_combination()
         permissions, status = asked.text("permissions"), asked.text("symbolStatus")
         if named and (permissions is not None or status is not None):
             raise _bad_combination()

@@ -92,6 +92,14 @@ class ListenKeys:
         living = self._by_text.get(text)
         return None if living is None else living.account
 
+    def living(self) -> list[tuple[str, int]]:
+        """Each key with its account; the first one ends next."""
+        return [(living.text, living.account) for living in self._by_text.values()]
+
+    def end(self, text: str) -> None:
+        """End a living key before its hour is over."""
+        self._end(self._by_text[text])
+
     def expire(self, now_ns: int) -> None:
         """End the keys whose hour is over. O(keys that end)."""
         while self._by_text:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Execution, New, OrderState
-from crossbook.common.messages.history_queries import FillRecord, OrderRecord
+from crossbook.common.messages.history_queries import AmendmentRecord, FillRecord, OrderRecord
 from crossbook.common.types import (
     MAX_INT,
     ExecutionKind,
@@ -208,6 +208,24 @@ def amended(
     }
     _add_conditions(order, before, grid, ack.status, 0)
     return {"transactTime": asked.time(ack.time_ns), "executionId": ack.seq, "amendedOrder": order}
+
+
+def amendment(
+    asked: Parameters, instrument: Instrument, order: OrderRecord, record: AmendmentRecord
+) -> dict[str, Any]:
+    """One amendment of an order. The order keeps its client order id."""
+    name = shown_name(order.client_order_id, order.order_id)
+    text = grid_of(instrument).quantity.text
+    return {
+        "symbol": face_symbol(instrument.symbol),
+        "orderId": order.order_id,
+        "executionId": record.seq,
+        "origClientOrderId": name,
+        "newClientOrderId": name,
+        "origQty": text(record.before_lots),
+        "newQty": text(record.quantity_lots),
+        "time": asked.time(record.time_ns),
+    }
 
 
 def recorded(asked: Parameters, instrument: Instrument, record: OrderRecord) -> dict[str, Any]:

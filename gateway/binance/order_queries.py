@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import (
+    AmendmentRecords,
+    AmendmentsQuestion,
     FillRecords,
     FillsQuestion,
     OrderRecord,
@@ -16,6 +18,7 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.times import DAY_NS
 from crossbook.gateway.binance.order_documents import (
+    amendment,
     id_in_name,
     own_trade,
     recorded,
@@ -27,11 +30,12 @@ from crossbook.gateway.binance.problem import (
     NO_SUCH_ORDER,
     TOO_LONG_A_TIME,
     Refusal,
+    missing,
     no_such_order,
     none_of,
     refusal_of,
 )
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 from crossbook.gateway.problem import Problem
 
 ROWS: Final = 500
@@ -45,7 +49,7 @@ HOURS_MOST: Final = 24
 class OrderQueries:
     """Looks up orders and trades."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: FaceVenue) -> None:
         self._venue = venue
 
     async def order(self, account: int, asked: Parameters) -> Any:
@@ -112,6 +116,29 @@ class OrderQueries:
         records = answer.fills if first or from_ns else answer.fills[::-1]
         return [own_trade(asked, instrument, record) for record in records]
 
+    async def amendments(self, account: int, asked: Parameters) -> Any:
+        """`GET order/amendments`: those that made an order smaller in its place, oldest first."""
+        instrument = self._venue.instrument(asked)
+        order_id = asked.integer("orderId", 1)
+        if order_id is None:
+            raise missing("orderId")
+        from_id, limit = asked.integer("fromExecutionId"), asked.count("limit", ROWS, ROWS_MOST)
+        try:
+            record = await self._record(account, order_id, None)
+        except Problem as problem:
+            raise refusal_of(problem, NO_SUCH_ORDER) from None
+        if record.instrument != instrument.id:
+            raise no_such_order()
+        answer = await self._venue.history.fetch(
+            account,
+            self._home(instrument),
+            lambda request_id, seq: AmendmentsQuestion(
+                request_id, seq, account, order_id, from_id or 0, limit
+            ),
+            AmendmentRecords,
+        )
+        return [amendment(asked, instrument, record, each) for each in answer.amendments]
+
     async def _record(self, account: int, order_id: int | None, name: str | None) -> OrderRecord:
         lookup = self._venue.lookup
         if order_id is not None:
@@ -132,14 +159,12 @@ class OrderQueries:
 def _stretch(asked: Parameters) -> tuple[int, int]:
     """The bounds `startTime` and `endTime` in nanoseconds; zero for one that is not given. Raises
     `Refusal` for more than a day between them."""
-    from_ns, to_ns = asked.moment_ns("startTime") or 0, asked.moment_ns("endTime") or 0
-    if to_ns:
-        # All of the last millisecond or microsecond belongs to it.
-        to_ns += asked.unit_of("endTime") - 1
-    if from_ns and to_ns:
-        if to_ns < from_ns:
-            raise Refusal(BAD_COMBINATION, "startTime is after endTime.")
-        if to_ns - from_ns > HOURS_MOST * DAY_NS // 24 + asked.unit_of("endTime"):
-            text = f"More than {HOURS_MOST} hours between startTime and endTime."
-            raise Refusal(TOO_LONG_A_TIME, text)
-    return from_ns, to_ns
+    start_ns, end_ns = asked.span_ns()
+    if (
+        start_ns is not None
+        and end_ns is not None
+        and end_ns - start_ns > HOURS_MOST * DAY_NS // 24 + asked.unit_of("endTime")
+    ):
+        text = f"More than {HOURS_MOST} hours between startTime and endTime."
+        raise Refusal(TOO_LONG_A_TIME, text)
+    return start_ns or 0, end_ns or 0

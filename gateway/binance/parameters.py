@@ -5,16 +5,18 @@ the content type says. A parameter in both is the query's.
 """
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from crossbook.common.errors import BAD_BYTES
 from crossbook.common.types import MAX_CLIENT_ORDER_ID
 from crossbook.gateway.binance.decimals import DECIMALS
 from crossbook.gateway.binance.problem import (
+    BAD_COMBINATION,
     DUPLICATE_SYMBOLS,
+    DUPLICATE_VALUES,
     ILLEGAL_CHARACTERS,
     PARAMETER_EMPTY,
     TOO_MANY_PARAMETERS,
@@ -34,10 +36,14 @@ MS: Final = 1_000_000
 US: Final = 1_000
 """The same where a client asks for microseconds."""
 
+MOMENT_MAX_NS: Final = 7_258_118_400_000_000_000
+"""Times after 2200 are as good as that one."""
+
 SYMBOL_RANGE: Final = "^[A-Z0-9-_.]{1,20}$"
 NAME_RANGE: Final = r"^[a-zA-Z0-9-_\.:/]{1,36}$"
 DECIMAL_RANGE: Final = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 INTEGER_RANGE: Final = "^[0-9]{1,20}$"
+SYMBOLS_RANGE: Final = '^\\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}\\]$'
 BOOLEAN_RANGE: Final = "^(true|false)$"
 
 _SYMBOL: Final = re.compile(r"[A-Z0-9_.-]{1,20}", re.ASCII)
@@ -46,18 +52,24 @@ _DECIMAL: Final = re.compile(r"[0-9]{1,20}(?:\.([0-9]{1,20}))?", re.ASCII)
 _INTEGER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_MICROSECOND_DIGITS: Final = 14
+_MICROSECOND_DIGITS: Final = 16
 """From so many digits on a time is one in microseconds."""
 
 _INTEGER_MAX: Final = 2**63 - 1
-_SYMBOLS: Final = msgspec.json.Decoder(list[str])
+SYMBOLS_MAX: Final = 200
+"""Most symbols of a list."""
+
+_SYMBOLS: Final = re.compile(r'\["[A-Z0-9_.-]{1,20}"(?:,"[A-Z0-9_.-]{1,20}")*\]', re.ASCII)
+_listed = msgspec.json.Decoder(list[str]).decode
+
+V = TypeVar("V")
 
 
 class Parameters:
     """The parameters of one request by name.
 
     `unit_ns` is the unit of the times in the answer. The methods raise `Refusal` for a value that
-    is not of their kind; without a value they return None.
+    is not of their kind, an empty one too; without a value they return None.
 
     >>> asked = Parameters({"symbol": "BTCUSDT", "limit": "5"})
     >>> asked.symbol(), asked.integer("limit", 1, 10), asked.integer("fromId")
@@ -95,20 +107,37 @@ class Parameters:
             raise illegal("symbol", SYMBOL_RANGE)
         return value
 
-    def symbols(self) -> list[str] | None:
-        """The list of `symbols`, a JSON text; each of them once."""
+    def symbols(self, most: int = SYMBOLS_MAX) -> list[str] | None:
+        """The list of `symbols`, a JSON text; each of them once, at most `most`."""
         value = self.text("symbols")
         if value is None:
             return None
-        try:
-            found = _SYMBOLS.decode(value)
-        except BAD_BYTES:
-            raise illegal("symbols", f"{SYMBOL_RANGE[:-1]}, in a JSON list") from None
+        if _SYMBOLS.fullmatch(value) is None:
+            raise illegal("symbols", SYMBOLS_RANGE)
+        found = _listed(value)
         if len(set(found)) < len(found):
             raise Refusal(DUPLICATE_SYMBOLS, "Symbol is present multiple times in the list.")
-        if not found:
-            raise missing("symbols")
+        if len(found) > most:
+            raise not_valid("symbols")
         return found
+
+    def symbol_or_symbols(self, most: int = SYMBOLS_MAX) -> str | list[str] | None:
+        """`symbol`, or the list of `symbols`, of which a request has one; None for neither."""
+        listed = self.symbols(most)
+        if "symbol" not in self.values:
+            return listed
+        if listed is not None:
+            raise Refusal(BAD_COMBINATION, "Combination of optional parameters invalid.")
+        return self.symbol()
+
+    def choice(self, name: str, choices: Mapping[str, V], default: str = "") -> V:
+        """The value that a word of `choices` stands for; that of `default` where none is sent."""
+        word = self.text(name) or default
+        if not word:
+            raise missing(name)
+        if word not in choices:
+            raise not_valid(name)
+        return choices[word]
 
     def name(self, name: str) -> str | None:
         """A client order id."""
@@ -159,18 +188,23 @@ class Parameters:
         return default if number is None else min(number, most)
 
     def moment_ns(self, name: str) -> int | None:
-        """A time, sent in milliseconds or microseconds."""
+        """A time, sent in milliseconds or microseconds, in nanoseconds; at most `MOMENT_MAX_NS`."""
         number = self.integer(name, 0, _INTEGER_MAX)
-        if number is None:
-            return None
-        time_ns = number * self.unit_of(name)
-        if time_ns > _INTEGER_MAX - MS:
-            raise not_valid(name)
-        return time_ns
+        return None if number is None else min(number * self.unit_of(name), MOMENT_MAX_NS)
+
+    def span_ns(self) -> tuple[int | None, int | None]:
+        """`startTime`, and the last nanosecond of `endTime`, which belongs to the span. Raises
+        `Refusal` where it ends before it begins."""
+        start_ns, end_ns = self.moment_ns("startTime"), self.moment_ns("endTime")
+        if end_ns is not None:
+            end_ns += self.unit_of("endTime") - 1
+            if start_ns is not None and end_ns < start_ns:
+                raise Refusal(BAD_COMBINATION, "Start time is greater than end time.")
+        return start_ns, end_ns
 
     def unit_of(self, name: str) -> int:
         """The unit in which a time was sent, in nanoseconds."""
-        return US if len(self.values[name].lstrip("0")) > _MICROSECOND_DIGITS else MS
+        return US if len(self.values[name].lstrip("0")) >= _MICROSECOND_DIGITS else MS
 
     def boolean(self, name: str) -> bool | None:
         """True or false, in any case of letters."""
@@ -234,7 +268,7 @@ def _read(raw: bytes, values: dict[str, str]) -> None:
             continue
         key = name.decode() if is_plain else _decoded(name)
         if key in values:
-            raise Refusal(TOO_MANY_PARAMETERS, "Duplicate values for a parameter detected.")
+            raise Refusal(TOO_MANY_PARAMETERS, DUPLICATE_VALUES)
         values[key] = value.decode() if is_plain else _decoded(value)
     if _CONTROL.search("".join(values.values())):
         raise _no_parameters()

@@ -52,8 +52,10 @@ INVALID_TIME_UNIT: Final = -1194
 REPLACE_PARTLY_FAILED: Final = -2021
 REPLACE_FAILED: Final = -2022
 AMEND_REJECTED: Final = -2038
+NO_REFERENCE_PRICE: Final = -2043
 
 UNKNOWN_ORDER_SENT: Final = "Unknown order sent."
+DUPLICATE_VALUES: Final = "Duplicate values for a parameter detected."
 DUPLICATE_ORDER_SENT: Final = "Duplicate order sent."
 MARKET_CLOSED: Final = "Market is closed."
 INSUFFICIENT_BALANCE: Final = "Account has insufficient balance for requested action."

@@ -17,16 +17,19 @@ from crossbook.gateway.auth.scopes import READING
 from crossbook.gateway.binance.order_counts import Counts
 from crossbook.gateway.binance.parameters import MS, US, Parameters, payload_of, values_of
 from crossbook.gateway.binance.problem import (
+    DUPLICATE_VALUES,
     INVALID_TIME_UNIT,
+    TOO_MANY_PARAMETERS,
     UNKNOWN,
     Refusal,
     internal,
     refusal_of,
+    rejected_key,
     unknown_path,
 )
 from crossbook.gateway.binance.routes import Route, Routes, Security, weight_of
 from crossbook.gateway.binance.signing import KEY_HEADER, SignedAccess
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 from crossbook.gateway.limits.http import network_of
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.web.admission import Admission
@@ -39,6 +42,7 @@ ALONE: Final = ("/api/v3", "/api/v1/trades", "/sapi", "/fapi", "/dapi")
 """Its paths that stand alone; `/api/v1` is the native API's otherwise."""
 
 TIME_UNIT_HEADER: Final = b"x-mbx-time-unit"
+_HEADERS: Final = (KEY_HEADER, TIME_UNIT_HEADER)
 
 _NO_MATCH: Final[Mapping[str, Route]] = {}
 _UNITS: Final = {b"MICROSECOND": US, b"MILLISECOND": MS}
@@ -59,21 +63,19 @@ class FaceRest:
 
     `routes`, `access` and `signed`, the kinds of routes that need a signature, do without HTTP, so
     that the WebSocket API answers by the same ones. With `market_data_is_keyed` market data needs a
-    signature, and with `keys_are_signed` so does a route that needs a key only: the id of a key is
-    no secret here.
+    signature.
     """
 
     def __init__(
         self,
         app: AsgiApp,
-        venue: Venue,
+        venue: FaceVenue,
         routes: Routes,
         admission: Admission,
         access: SignedAccess,
         wall_ns: Callable[[], int],
         monotonic_ns: Callable[[], int],
         market_data_is_keyed: bool = False,
-        keys_are_signed: bool = False,
     ) -> None:
         self._app = app
         self.venue = venue
@@ -85,8 +87,6 @@ class FaceRest:
         self.signed = {Security.SIGNED}
         if market_data_is_keyed:
             self.signed.add(Security.NONE)
-        if keys_are_signed:
-            self.signed.add(Security.KEY)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -149,8 +149,11 @@ class FaceRest:
         weight = 1 if route is None else weight_of(route, asked)
         answer.weight = weights.take(address, weight, wall_ns)
         if route is None:
-            raise self._no_route(path, methods, answer)
+            return self._without_route(path, method, methods, answer)
         account = self._account(route, key_id, peer, asked, query, body)
+        if account != NOBODY and head.account not in (None, account):
+            # The account comes from the key, and X-Account may only repeat it.
+            raise rejected_key()
         self.venue.count_query(route.scope, account or address)
         try:
             return await route.function(account, asked)
@@ -173,16 +176,19 @@ class FaceRest:
             return self.access.account(key_id, route.scope, peer, asked, payload)
         if route.security != Security.KEY:
             return NOBODY
-        key = self.access.key(key_id)
-        self.access.check_key(key, route.scope, peer)
-        return key.account
+        return self.access.holder(key_id, route.scope, peer, asked, payload_of(query, body))
 
-    def _no_route(self, path: str, methods: Mapping[str, Route], answer: "_Answer") -> Refusal:
+    def _without_route(
+        self, path: str, method: str, methods: Mapping[str, Route], answer: "_Answer"
+    ) -> dict[str, Any]:
+        """The answer to OPTIONS; raises `Refusal` for another method, and for no path."""
         if not methods:
-            return unknown_path(path)
-        names = ", ".join(sorted(methods))
+            raise unknown_path(path)
+        names = ", ".join(sorted({*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
         answer.headers.append((b"allow", names.encode()))
-        return Refusal(UNKNOWN, f"The methods of this endpoint are {names}.", 405)
+        if method != "OPTIONS":
+            raise Refusal(UNKNOWN, f"The methods of this endpoint are {names}.", 405)
+        return {}
 
     def _refused(self, refusal: Refusal, answer: "_Answer") -> tuple[int, bytes]:
         if refusal.retry_after_s is not None:
@@ -203,12 +209,20 @@ class _Answer:
 
 
 def _named(headers: Any) -> tuple[str, int]:
-    """The key that the headers name, and the unit of times that they ask for."""
+    """The key that the headers name, and the unit of times that they ask for. Raises `Refusal` for
+    a header that is there twice."""
     key_id, unit_ns = "", MS
+    seen: set[bytes] = set()
     for name, value in headers:
+        if name not in _HEADERS:
+            continue
+        if name in seen:
+            # Proxies and libraries differ in which of two they read.
+            raise Refusal(TOO_MANY_PARAMETERS, DUPLICATE_VALUES)
+        seen.add(name)
         if name == KEY_HEADER:
             key_id = value.decode("latin-1").strip(" \t")
-        elif name == TIME_UNIT_HEADER:
+        else:
             found = _UNITS.get(value.strip(b" \t").upper())
             if found is None:
                 text = "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."

@@ -11,13 +11,14 @@ from typing import Any, Final
 from msgspec import Struct
 
 from crossbook.common.keys import Scope
+from crossbook.gateway.binance.absent import Absent
 from crossbook.gateway.binance.account import Accounts
 from crossbook.gateway.binance.exchange_info import ExchangeInfo
 from crossbook.gateway.binance.market.queries import ENDPOINTS
+from crossbook.gateway.binance.order_actions import OrderActions
 from crossbook.gateway.binance.order_queries import OrderQueries
-from crossbook.gateway.binance.orders import Orders
 from crossbook.gateway.binance.parameters import Parameters
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 
 Function = Callable[[int, Parameters], Awaitable[Any]]
 """Returns the document of a request of an account (zero for nobody); raises `Refusal` and
@@ -52,9 +53,9 @@ Routes = Mapping[str, Mapping[str, Route]]
 """The routes by path and method."""
 
 
-def routes_of(venue: Venue) -> dict[str, dict[str, Route]]:
+def routes_of(venue: FaceVenue) -> dict[str, dict[str, Route]]:
     """All routes of the face."""
-    info, orders = ExchangeInfo(venue), Orders(venue)
+    info, orders = ExchangeInfo(venue), OrderActions(venue)
     queries, accounts = OrderQueries(venue), Accounts(venue)
     public, opened, signed = Security.NONE, Security.OPEN, Security.SIGNED
     trade = Scope.TRADE
@@ -76,6 +77,7 @@ def routes_of(venue: Venue) -> dict[str, dict[str, Route]]:
             "POST": Route(orders.cancel_replace, signed, 1, trade, True)
         },
         f"{API}/order/amend/keepPriority": {"PUT": Route(orders.amend, signed, 4, trade)},
+        f"{API}/order/amendments": {"GET": Route(queries.amendments, signed, 4)},
         f"{API}/openOrders": {
             "GET": Route(queries.open_orders, signed, _weight_of_open_orders),
             "DELETE": Route(orders.cancel_all, signed, 1, trade),
@@ -85,6 +87,8 @@ def routes_of(venue: Venue) -> dict[str, dict[str, Route]]:
         f"{API}/account": {"GET": Route(accounts.account, signed, 20)},
         f"{API}/account/commission": {"GET": Route(accounts.commission, signed, 20)},
         f"{API}/rateLimit/order": {"GET": Route(accounts.order_counts, signed, 40)},
+        f"{API}/myFilters": {"GET": Route(info.my_filters, signed, 40)},
+        **_absent_routes(venue),
         f"{API}/userDataStream": {
             "POST": Route(accounts.open_listen_key, Security.KEY, 2),
             "PUT": Route(accounts.renew_listen_key, Security.KEY, 2),
@@ -99,12 +103,40 @@ def routes_of(venue: Venue) -> dict[str, dict[str, Route]]:
     }
 
 
-def _market_route(venue: Venue, path: str) -> Route:
+def _absent_routes(venue: FaceVenue) -> dict[str, dict[str, Route]]:
+    """The routes of what the exchange does not have."""
+    absent, trade = Absent(venue), Scope.TRADE
+    public, signed = Security.NONE, Security.SIGNED
+    return {
+        f"{API}/order/oco": {"POST": Route(absent.oco, signed, 1, trade)},
+        f"{API}/orderList/oco": {"POST": Route(absent.oco, signed, 1, trade)},
+        f"{API}/orderList/oto": {"POST": Route(absent.oto, signed, 1, trade)},
+        f"{API}/orderList/otoco": {"POST": Route(absent.oto, signed, 1, trade)},
+        f"{API}/orderList/opo": {"POST": Route(absent.opo, signed, 1, trade)},
+        f"{API}/orderList/opoco": {"POST": Route(absent.opo, signed, 1, trade)},
+        f"{API}/orderList": {
+            "GET": Route(absent.order_list, signed, 4),
+            "DELETE": Route(absent.cancel_list, signed, 1, trade),
+        },
+        f"{API}/allOrderList": {"GET": Route(absent.no_lists, signed, 20)},
+        f"{API}/openOrderList": {"GET": Route(absent.no_lists, signed, 6)},
+        f"{API}/sor/order": {"POST": Route(absent.unsupported, signed, 1, trade)},
+        f"{API}/sor/order/test": {"POST": Route(absent.unsupported, signed, 1, trade)},
+        f"{API}/myPreventedMatches": {"GET": Route(absent.unsupported, signed, 20)},
+        f"{API}/myAllocations": {"GET": Route(absent.allocations, signed, 20)},
+        f"{API}/historicalBlockTrades": {"GET": Route(absent.block_trades, public, 25)},
+        f"{API}/executionRules": {"GET": Route(absent.execution_rules, public, _weight_of_rules)},
+        f"{API}/referencePrice": {"GET": Route(absent.reference_price, public, 2)},
+        f"{API}/referencePrice/calculation": {"GET": Route(absent.reference_price, public, 2)},
+    }
+
+
+def _market_route(venue: FaceVenue, path: str) -> Route:
     """The route of market data with this path below `API`."""
     endpoint = ENDPOINTS[path]
 
     async def answer(account: int, asked: Parameters) -> Any:
-        return await endpoint(venue.market_queries, asked.values, asked.unit_ns)
+        return await endpoint(venue.market_queries, asked)
 
     return Route(answer, Security.NONE, _MARKET_WEIGHTS[path])
 
@@ -155,7 +187,15 @@ _MARKET_WEIGHTS: Final[Mapping[str, Weight]] = {
     "ticker/price": _by_symbols(2, 4, 4, 4),
     "ticker/bookTicker": _by_symbols(2, 4, 4, 4),
     "ticker": _weight_of_window,
+    "ticker/tradingDay": _weight_of_window,
 }
+
+
+def _weight_of_rules(asked: Parameters) -> int:
+    """2 for each symbol, 40 at most and for all."""
+    if "symbol" in asked.values:
+        return 2
+    return min(40, 2 * (asked.values.get("symbols", "," * 20).count(",") + 1))
 
 
 def _weight_of_test(asked: Parameters) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, Protocol
 
-from crossbook.common.keys import Key, KeyScheme, Scope
+from crossbook.common.keys import Key, KeyScheme, Scope, is_drawn
 from crossbook.common.signing import RECV_WINDOW_MAX_MS, RECV_WINDOW_MS
 from crossbook.common.times import SECOND_NS
 from crossbook.common.types import MAX_ACCOUNT
@@ -53,7 +53,7 @@ _WINDOW_MAX_US: Final = RECV_WINDOW_MAX_MS * 1_000
 _DEMO_KEYS_MAX: Final = 10_000
 
 
-class Keys(Protocol):
+class KeySource(Protocol):
     """The keys of the exchange: `crossbook.gateway.keys.key_table.KeyTable`, or `DemoKeys`."""
 
     is_loaded: bool
@@ -92,22 +92,25 @@ class SignedAccess:
     `now_ns` is the clock that clients see by `time`, and timestamps are compared with it. Where
     that clock stands still (`CLOCK=manual`), a timestamp may be that of `wall_ns` as well.
     `exchange_ns` is the time by which keys expire. `admit` raises `Problem` where an address may
-    act for no further account.
+    act for no further account. With `ids_are_proof` the id of a key is enough where Binance needs
+    no signature; without it only an id that nobody guesses is.
     """
 
     def __init__(
         self,
-        keys: Keys,
+        keys: KeySource,
         now_ns: Callable[[], int],
         exchange_ns: Callable[[], int],
         wall_ns: Callable[[], int] | None = None,
         admit: Callable[[str, int], None] | None = None,
+        ids_are_proof: bool = False,
     ) -> None:
         self._keys = keys
         self._now_ns = now_ns
         self._exchange_ns = exchange_ns
         self._wall_ns = wall_ns
         self._admit = admit
+        self._ids_are_proof = ids_are_proof
 
     def account(
         self, key_id: str, scope: Scope, peer: str, asked: Parameters, payload: bytes
@@ -124,6 +127,21 @@ class SignedAccess:
             raise missing("signature")
         if not is_signed(key, payload, signature, self._exchange_ns()):
             raise bad_signature()
+        self.check_key(key, scope, peer)
+        return key.account
+
+    def holder(
+        self, key_id: str, scope: Scope, peer: str, asked: Parameters, payload: bytes
+    ) -> int:
+        """The account of a key that is named where Binance needs no signature, as for listen keys.
+
+        An id that somebody chose is no secret: its holder signs. A signature is checked where there
+        is one.
+        """
+        is_proof = self._ids_are_proof or (is_drawn(key_id) and "signature" not in asked.values)
+        if not is_proof:
+            return self.account(key_id, scope, peer, asked, payload)
+        key = self.key(key_id)
         self.check_key(key, scope, peer)
         return key.account
 

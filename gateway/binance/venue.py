@@ -42,7 +42,7 @@ OnRejected = Callable[[int, Instrument, New, str], None]
 """Receives an order of an account that was refused, and why."""
 
 
-class Venue(Struct, frozen=True):
+class FaceVenue(Struct, frozen=True):
     """The exchange behind the face. `now_ns` is its present time, as clients see it by `time`.
 
     `cancel_names` are those of cancels in progress. `on_rejected` is called where an order that
@@ -100,11 +100,11 @@ class Venue(Struct, frozen=True):
 
     def instruments(self, asked: Parameters) -> list[Instrument]:
         """The instruments of `symbol` or of `symbols`, or all; raises `Refusal`."""
-        if "symbol" in asked.values:
-            return [self.instrument(asked)]
-        names = asked.symbols()
+        names = asked.symbol_or_symbols()
         if names is None:
             return [instrument for _, instrument in self.symbols]
+        if isinstance(names, str):
+            return [self.instrument(asked)]
         found = [self.symbols.find(name) for name in names]
         if None in found:
             raise invalid_symbol()

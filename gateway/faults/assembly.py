@@ -4,7 +4,9 @@ What stands on the libraries of HTTP is imported where it is made: order entry d
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
@@ -24,11 +26,15 @@ from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
-from crossbook.gateway.web.channel import Channel, Handshake, Refusal, Router
+from crossbook.gateway.web.channel import Channel, Handshake, HandshakeRefusal, Router
 from crossbook.gateway.web.entrance import AsgiApp
+from crossbook.gateway.web.stream_router import ApiRoute, FaceRoute
 
 if TYPE_CHECKING:
+    from crossbook.gateway.binance.listen_keys import ListenKeys
     from crossbook.gateway.binance.rest import FaceRest
+    from crossbook.gateway.binance.user.streams import UserStreams
+    from crossbook.gateway.binance.venue import FaceVenue
     from crossbook.gateway.faults.shifted_time import ShiftedTime
 
 
@@ -77,18 +83,56 @@ class GatewayFaults:
 
         return FaultyHttp(face, self.table, FaceDialect(face.access, face.venue.symbols))
 
+    def listen_keys(self) -> "ListenKeys":
+        """The listen keys of the face, which end by the rules too."""
+        from crossbook.gateway.faults.user_stream import FaultyListenKeys
+
+        return FaultyListenKeys(self.table, time.monotonic)
+
+    def user_streams(self, venue: "FaceVenue") -> "Callable[..., UserStreams]":
+        """As `UserStreams`, behind the rules."""
+        from crossbook.gateway.faults.user_stream import FaultyUserStreams
+
+        return partial(FaultyUserStreams, table=self.table, symbols=venue.symbols)
+
+    def face_paths(self, find: FaceRoute, venue: "FaceVenue") -> FaceRoute:
+        """The paths of the face's streams, behind the rules."""
+        from crossbook.gateway.binance.streams.client import StreamClient
+        from crossbook.gateway.faults.face_stream import FaultyFaceStream
+
+        def route(path: str, query: str) -> Channel | HandshakeRefusal | None:
+            found = find(path, query)
+            if not isinstance(found, StreamClient):
+                return found
+            loop = asyncio.get_running_loop
+            return FaultyFaceStream(found, self.table, loop, venue.now_ns, venue.symbols)
+
+        return route
+
+    def face_api(self, find: ApiRoute, venue: "FaceVenue") -> ApiRoute:
+        """The path of the face's WebSocket API, behind the rules of connections."""
+        from crossbook.gateway.faults.face_stream import faulty_face_api
+
+        def route(path: str, handshake: Handshake) -> Channel | HandshakeRefusal | None:
+            found = find(path, handshake)
+            if found is None or isinstance(found, HandshakeRefusal):
+                return found
+            return faulty_face_api(found, self.table, asyncio.get_running_loop, venue.now_ns)
+
+        return route
+
     def router(self, router: Router, access: Access) -> Router:
         """The router of WebSockets behind the rules."""
         from crossbook.gateway.api.order_stream import PATH
         from crossbook.gateway.faults.market_stream import faulty_stream
         from crossbook.gateway.faults.order_stream import FaultyOrderStream
 
-        def route(handshake: Handshake) -> Channel | Refusal:
+        def route(handshake: Handshake) -> Channel | HandshakeRefusal:
             refusal = self._refusal(handshake, access)
             if refusal is not None:
                 return refusal
             found = router(handshake)
-            if isinstance(found, Refusal):
+            if isinstance(found, HandshakeRefusal):
                 return found
             if unquote(handshake.path) == PATH:
                 return FaultyOrderStream(found, self.table, key_in(handshake.headers))
@@ -96,7 +140,7 @@ class GatewayFaults:
 
         return route
 
-    def _refusal(self, handshake: Handshake, access: Access) -> Refusal | None:
+    def _refusal(self, handshake: Handshake, access: Access) -> HandshakeRefusal | None:
         """The refusal of a handshake by a rule."""
         if not len(self.table):
             return None
@@ -113,4 +157,4 @@ class GatewayFaults:
         refused = request_fate(self.table, facts).refused
         if refused is None:
             return None
-        return Refusal(refused.status, f"{refused.detail.code}: {refused.detail.message}")
+        return HandshakeRefusal(refused.status, f"{refused.detail.code}: {refused.detail.message}")

@@ -23,7 +23,7 @@ from crossbook.common.faults.market_data import (
     StreamGap,
     StreamHeartbeatStopped,
     StreamReorder,
-    StreamStale,
+    StreamStandstill,
     StreamWrongChecksum,
 )
 from crossbook.common.faults.table import Due, FaultTable
@@ -40,12 +40,15 @@ LOOK_S: Final = 0.05
 
 C = TypeVar("C", bound=StreamConnectionFault)
 
+NATIVE: Final = ("market-data", "trades", "candles", "ticker")
+"""The native streams below `/ws/`."""
+
 _DATA: Final = {"snapshot", "l2_update", "bbo", "trade", "candle", "ticker", "state"}
 _encode = msgspec.json.Encoder().encode
 _values = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Timers(Protocol):
+class LoopTimers(Protocol):
     """The timers of an event loop."""
 
     def time(self) -> float:
@@ -55,23 +58,23 @@ class Timers(Protocol):
         """Call later; the handle can be cancelled."""
 
 
-class _Message(Struct):
-    """A message of a stream, as far as it concerns a rule. One of another face has no type."""
+class StreamMessage(Struct):
+    """A message of a stream, as far as it concerns a rule."""
 
-    type: str = ""
+    type: str
     seq: int = 0
     trade_id: int = 0
     interval: str = ""
 
 
-_message = msgspec.json.Decoder(_Message).decode
+_message = msgspec.json.Decoder(StreamMessage).decode
 
 
 class FaultyMarketStream:
     """The stream `inner` of `facts`, behind the rules of `table`, for one connection."""
 
     def __init__(
-        self, inner: Channel, facts: StreamFacts, table: FaultTable, loop: Callable[[], Timers]
+        self, inner: Channel, facts: StreamFacts, table: FaultTable, loop: Callable[[], LoopTimers]
     ) -> None:
         self.inner = inner
         self._facts = facts
@@ -91,8 +94,8 @@ class FaultyMarketStream:
         self._loop = self._running_loop()
         self._outer = connection
         self._between = Between(connection, self._send)
-        self._look()
         self.inner.opened(self._between)
+        self._look()
 
     def received(self, connection: Connection, text: str) -> None:
         """One whole text message."""
@@ -112,17 +115,17 @@ class FaultyMarketStream:
     def _send(self, frames: bytes) -> None:
         """Apply the faults of whole frames from the stream."""
         for frame in parted(frames):
-            message = _read(payload_of(frame))
+            message = _message(payload_of(frame))
             if message.type in _DATA:
-                self._send_data(frame, message)
+                facts = StreamFacts(self._facts.stream, self._facts.symbol, message.type)
+                self._send_data(frame, facts, message)
             elif message.type == "heartbeat":
                 self._send_heartbeat(frame)
             else:
                 self._write(frame)
 
-    def _send_data(self, frame: bytes, message: _Message) -> None:
+    def _send_data(self, frame: bytes, facts: StreamFacts, message: StreamMessage) -> None:
         delay_s, frames, is_held = 0.0, [frame], False
-        facts = StreamFacts(self._facts.stream, self._facts.symbol, message.type)
         for each in self._table.due(StreamFault, facts):
             rule = each.rule
             if isinstance(rule, StreamDelay):
@@ -134,9 +137,9 @@ class FaultyMarketStream:
             elif isinstance(rule, StreamWrongChecksum):
                 frames = [_with_wrong_checksum(frame)] * len(frames)
             elif isinstance(rule, StreamGap):
-                self._write(self._resync(message))
+                self._send_gap(message)
                 return
-            elif isinstance(rule, StreamStale):
+            elif isinstance(rule, StreamStandstill):
                 self._still = self._still or facts
                 return
             else:
@@ -157,7 +160,7 @@ class FaultyMarketStream:
         for each in self._connection_rules(StreamHeartbeatStopped):
             if self._table.applies(each):
                 return
-        if self._still is not None and self._table.may_concern(StreamStale, self._still):
+        if self._still is not None and self._table.may_concern(StreamStandstill, self._still):
             frame = text_frame(_encode({**_values(payload_of(frame)), "seq": self._seq}))
         self._write(frame)
 
@@ -167,8 +170,8 @@ class FaultyMarketStream:
             if each.rule.concerns(self._facts):
                 yield each
 
-    def _resync(self, message: _Message) -> bytes:
-        """The frames that the stream sends where it has to leave out a message."""
+    def _send_gap(self, message: StreamMessage) -> None:
+        """Send what the stream sends where it has to leave out a message."""
         fields: dict[str, Any] = {"type": "resync", "symbol": self._facts.symbol}
         if message.trade_id:
             fields["from_trade_id"] = message.trade_id + 1
@@ -180,7 +183,7 @@ class FaultyMarketStream:
             position, snapshot = book.snapshot()
             frame += snapshot + (book.since(position) or b"")
             self._seq = book.seq
-        return frame
+        self._write(frame)
 
     def _look(self) -> None:
         """End the connection where a rule has its time come."""
@@ -208,11 +211,6 @@ class FaultyMarketStream:
                 self._outer.send(frame)
 
 
-def _read(payload: bytes) -> _Message:
-    """The message of a payload; a list, which another face sends, is none that a rule knows."""
-    return _Message() if payload.startswith(b"[") else _message(payload)
-
-
 def parted(frames: bytes) -> Iterator[bytes]:
     """Each frame of several.
 
@@ -230,10 +228,12 @@ def parted(frames: bytes) -> Iterator[bytes]:
 
 
 def faulty_stream(
-    channel: Channel, path: str, table: FaultTable, loop: Callable[[], Timers]
-) -> FaultyMarketStream:
-    """The channel of a stream, behind the rules."""
+    channel: Channel, path: str, table: FaultTable, loop: Callable[[], LoopTimers]
+) -> Channel:
+    """The channel of a stream, behind the rules. Another path is left alone."""
     stream, _, symbol = unquote(path).removeprefix("/ws/").partition("/")
+    if stream not in NATIVE:
+        return channel
     return FaultyMarketStream(channel, StreamFacts(stream, symbol), table, loop)
 
 

@@ -42,7 +42,7 @@ class _Request(Struct):
     params: Raw = Raw(b"{}")
 
 
-class _Message(Struct):
+class _ClientMessage(Struct):
     """A message to a client, as far as it concerns a rule."""
 
     type: str
@@ -55,7 +55,7 @@ class _Message(Struct):
 
 _request = msgspec.json.Decoder(_Request).decode
 _params = msgspec.json.Decoder(_Params).decode
-_message = msgspec.json.Decoder(_Message).decode
+_message = msgspec.json.Decoder(_ClientMessage).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -143,7 +143,7 @@ class FaultyOrderStream:
         self._later(fate.delay_s, lambda: self._write(*[frame] * fate.count))
         self._release()
 
-    def _send_execution(self, frame: bytes, message: _Message) -> None:
+    def _send_execution(self, frame: bytes, message: _ClientMessage) -> None:
         facts = ExecutionFacts("websocket", self._account, message.symbol, key=self._key)
         fate = execution_fate(self._table, facts, bool(self._waiting))
         if fate.is_closed:

@@ -41,7 +41,7 @@ class Removed(Struct):
     removed: int
 
 
-class Faults(Protocol):
+class ExchangeFaults(Protocol):
     """The rules in force in all processes of the exchange."""
 
     async def states(self) -> tuple[list[FaultState], Counter[str], Sequence[str]]:
@@ -57,7 +57,9 @@ class Faults(Protocol):
 class FaultRoutes(AdminRoutes):
     """Serves `FAULTS_PATH`, and everything else by `app`."""
 
-    def __init__(self, app: AsgiApp, faults: Faults, admission: Admission, access: Access) -> None:
+    def __init__(
+        self, app: AsgiApp, faults: ExchangeFaults, admission: Admission, access: Access
+    ) -> None:
         super().__init__(app, admission, access, FAULTS_PATH, "faults", _methods_of)
         self._faults = faults
 

@@ -35,7 +35,7 @@ _CLOCK_REFUSED: Final = re.compile(r"^crossbook_matcher_clock_refused 1", re.MUL
 _encode = msgspec.json.Encoder().encode
 
 
-class FollowedMarket(Protocol):
+class MarketProgress(Protocol):
     """The public market data of this process."""
 
     @property
@@ -53,7 +53,7 @@ class Operations:
         self,
         metrics: GatewayMetrics,
         probes: Probes,
-        market: FollowedMarket,
+        market: MarketProgress,
         clock: ClockKind = "system",
     ) -> None:
         self._metrics = metrics

@@ -257,10 +257,7 @@ class FrontDesk(ABC):
             return
         session = self.sessions.open(request.account, identity, request.cancel_on_disconnect)
         if session is None:
-            text = (
-                f"this gateway has {len(self.sessions)} sessions and accepts no more "
-                "(MAX_ORDER_SESSIONS)"
-            )
+            text = self.sessions.why_full(request.account)
             self.outbox.refuse(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
             return
         session.user = user

@@ -145,7 +145,8 @@ class LocalSessions:
     def open(
         self, account: int, deliver: Deliver, cancel_on_disconnect: bool = False
     ) -> OrderSession | None:
-        """Open a session for a client that receives executions; None when there are too many.
+        """Open a session for a client that receives executions; None when there are too many
+        (`why_full`).
 
         With `cancel_on_disconnect` the account's open orders are canceled when its last connection
         is gone.
@@ -154,6 +155,10 @@ class LocalSessions:
         if session is not None:
             self._deliveries[session.identity] = deliver
         return session
+
+    def why_full(self, account: int) -> str:
+        """Why `open` gave no session."""
+        return self._desk.sessions.why_full(account)
 
     def send(self, session: OrderSession, request: LocalRequest | CatchUp) -> None:
         """Send a request of a session that `open` gave, with a `request_seq` of the client's."""

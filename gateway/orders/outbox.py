@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from crossbook.common.messages.entry import Reject, Reply
+from crossbook.gateway.orders.session import OrderSession
 
 
 class Outbox:
@@ -38,6 +39,11 @@ class Outbox:
             self._replies[identity] = [reply]
         else:
             replies.append(reply)
+
+    def share(self, sessions: Iterable[OrderSession], reply: Reply) -> None:
+        """Add one reply for each of these sessions."""
+        for session in sessions:
+            self.add(session.identity, reply)
 
     def extend(self, identity: bytes, replies: Iterable[Reply]) -> None:
         """Add replies, in order. With none the address still gets a message, an empty one."""

@@ -8,6 +8,8 @@ sessions of their account.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar, get_args
 
+from msgspec.structs import replace
+
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Execution, Reject
 from crossbook.common.messages.events import (
@@ -96,6 +98,7 @@ class Reporter:
         # market order by quote amount, whose fills do not show when it is filled.
         self._origin: Origin | None = None
         self._origin_seq = 0
+        self._request_seq = 0
         self._by_quote = False
         self._seq = 0
         self._index = 0
@@ -162,6 +165,7 @@ class Reporter:
         )
         self._origin = origin
         self._origin_seq = event.seq
+        self._request_seq = origin[1] if origin is not None else 0
         self._by_quote = False
         return origin
 
@@ -177,16 +181,17 @@ class Reporter:
             if len(sessions) == 1 and sessions[0] is origin[0]:
                 # Nearly always so: it saves a call an order.
                 return
-        for session in self._others(event.account, origin):
+        others = self._others(event.account, origin)
+        if others:
             instructions = event.instructions
             execution = self._execution(
                 event, event.seq, ExecutionKind.NEW, _NEW, event.side, event.price_ticks, lots,
                 0, lots, order_type=event.order_type,
                 trigger_ticks=instructions.trigger_ticks if instructions is not None else 0,
             )  # fmt: skip
-            self._outbox.add(session.identity, execution)
+            self._outbox.share(others, execution)
 
-    def _others(self, account: int, origin: Origin | None) -> Iterable[OrderSession]:
+    def _others(self, account: int, origin: Origin | None) -> Sequence[OrderSession]:
         """Sessions of the account other than the one that sent the command."""
         sessions = self._by_account.get(account, _NO_SESSIONS)
         if origin is None:
@@ -248,44 +253,58 @@ class Reporter:
             )
             for session in maker_sessions:
                 self._outbox.add(session.identity, report)
-        for session in self._by_account.get(event.taker_account, _NO_SESSIONS):
+        taker_sessions = self._by_account.get(event.taker_account)
+        if taker_sessions is not None:
             remaining_lots = event.taker_remaining_lots
-            self._outbox.add(
-                session.identity,
-                Execution(
-                    self._request_seq(session, event.seq),
-                    event.seq,
-                    self._symbols[event.instrument],
-                    event.taker_order_id,
-                    event.taker_client_order_id,
-                    _FILL,
-                    _PARTIALLY_FILLED if remaining_lots or self._by_quote else _FILLED,
-                    event.aggressor_side,
-                    event.price_ticks,
-                    event.quantity_lots,
-                    event.taker_filled_lots,
-                    remaining_lots,
-                    self._time_ns,
-                    event.trade_id,
-                    _TAKER,
-                    event.taker_fee,
-                    0,
-                    self._index,
-                ),
+            report = Execution(
+                # In place of `_caused_by`: a call of each fill.
+                self._request_seq if event.seq == self._origin_seq else 0,
+                event.seq,
+                self._symbols[event.instrument],
+                event.taker_order_id,
+                event.taker_client_order_id,
+                _FILL,
+                _PARTIALLY_FILLED if remaining_lots or self._by_quote else _FILLED,
+                event.aggressor_side,
+                event.price_ticks,
+                event.quantity_lots,
+                event.taker_filled_lots,
+                remaining_lots,
+                self._time_ns,
+                event.trade_id,
+                _TAKER,
+                event.taker_fee,
+                0,
+                self._index,
             )
+            self._deliver(taker_sessions, report)
 
-    def _request_seq(self, session: OrderSession, seq: int) -> int:
-        """The request_seq of the command of number `seq`, when this session sent it."""
+    def _caused_by(self, seq: int) -> int:
+        """The request_seq of the command of number `seq`; zero where no session of this gateway
+        sent it."""
+        return self._request_seq if seq == self._origin_seq else 0
+
+    def _deliver(self, sessions: Sequence[OrderSession], execution: Execution) -> None:
+        """Send an execution to all of these sessions. Its `request_seq` is for the session that
+        sent the command, and zero for the others."""
         origin = self._origin
-        if origin is not None and origin[0] is session and self._origin_seq == seq:
-            return origin[1]
-        return 0
+        if not execution.request_seq or origin is None:
+            self._outbox.share(sessions, execution)
+            return
+        sender = origin[0]
+        if len(sessions) == 1 and sessions[0] is sender:
+            self._outbox.add(sender.identity, execution)
+            return
+        others = [session for session in sessions if session is not sender]
+        if len(others) < len(sessions):
+            self._outbox.add(sender.identity, execution)
+        self._outbox.share(others, replace(execution, request_seq=0))
 
     def _canceled(self, event: OrderCanceled) -> None:
         if not event.request_seq and event.seq == self._origin_seq:
             # One order of a mass cancel: all sessions receive it, the one that sent it too.
             origin = None
-            sessions: Iterable[OrderSession] = self._by_account.get(event.account, _NO_SESSIONS)
+            sessions: Sequence[OrderSession] = self._by_account.get(event.account, _NO_SESSIONS)
         else:
             origin = self._remove_answered(event)
             sessions = self._others(event.account, origin)
@@ -296,33 +315,35 @@ class Reporter:
                 event.filled_lots,
             )  # fmt: skip
             self._outbox.add(origin[0].identity, ack)
-        for session in sessions:
+        if sessions:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.CANCELED, _CANCELED, event.side,
                 event.price_ticks, event.canceled_lots, event.filled_lots, 0,
-                event.reason, self._request_seq(session, event.seq),
+                event.reason, self._caused_by(event.seq),
             )  # fmt: skip
-            self._outbox.add(session.identity, execution)
+            self._deliver(sessions, execution)
 
     def _expired(self, event: OrderExpired) -> None:
         in_match = event.reason == RejectReason.SELF_TRADE
         status = _EXPIRED_IN_MATCH if in_match else _EXPIRED
-        for session in self._by_account.get(event.account, _NO_SESSIONS):
+        sessions = self._by_account.get(event.account)
+        if sessions is not None:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.EXPIRED, status, event.side,
                 event.price_ticks, event.expired_lots, event.filled_lots, 0, event.reason,
-                self._request_seq(session, event.seq), quote_left=event.quote_left,
+                self._caused_by(event.seq), quote_left=event.quote_left,
             )  # fmt: skip
-            self._outbox.add(session.identity, execution)
+            self._deliver(sessions, execution)
 
     def _completed(self, event: OrderCompleted) -> None:
-        for session in self._by_account.get(event.account, _NO_SESSIONS):
+        sessions = self._by_account.get(event.account)
+        if sessions is not None:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.COMPLETED, _FILLED, event.side, 0, 0,
-                event.filled_lots, 0, 0, self._request_seq(session, event.seq),
+                event.filled_lots, 0, 0, self._caused_by(event.seq),
                 quote_left=event.quote_left,
             )  # fmt: skip
-            self._outbox.add(session.identity, execution)
+            self._deliver(sessions, execution)
 
     def _amended(self, event: OrderAmended) -> None:
         origin = self._remove_answered(event)
@@ -333,34 +354,37 @@ class Reporter:
                 event.remaining_lots, self._time_ns, 0, False, event.filled_lots,
             )  # fmt: skip
             self._outbox.add(origin[0].identity, ack)
-        for session in self._others(event.account, origin):
+        others = self._others(event.account, origin)
+        if others:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.AMENDED, status, event.side,
                 event.price_ticks, event.quantity_lots, event.filled_lots, event.remaining_lots,
                 trigger_ticks=event.trigger_ticks,
             )  # fmt: skip
-            self._outbox.add(session.identity, execution)
+            self._outbox.share(others, execution)
 
     def _triggered(self, event: OrderTriggered) -> None:
         # The events that follow are of an order with a quantity, whatever the one before was.
         self._by_quote = False
-        for session in self._by_account.get(event.account, _NO_SESSIONS):
+        sessions = self._by_account.get(event.account)
+        if sessions is not None:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.TRIGGERED, _NEW, event.side,
                 event.price_ticks, event.remaining_lots, 0, event.remaining_lots, 0,
-                self._request_seq(session, event.seq), event.order_type,
+                self._caused_by(event.seq), event.order_type,
             )  # fmt: skip
-            self._outbox.add(session.identity, execution)
+            self._deliver(sessions, execution)
 
     def _reduced(self, event: OrderReduced) -> None:
         status = _PARTIALLY_FILLED if event.filled_lots else _NEW
-        for session in self._by_account.get(event.account, _NO_SESSIONS):
+        sessions = self._by_account.get(event.account)
+        if sessions is not None:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.PREVENTED, status, event.side,
                 event.price_ticks, event.prevented_lots, event.filled_lots, event.remaining_lots,
-                RejectReason.SELF_TRADE, self._request_seq(session, event.seq),
+                RejectReason.SELF_TRADE, self._caused_by(event.seq),
             )  # fmt: skip
-            self._outbox.add(session.identity, execution)
+            self._deliver(sessions, execution)
 
     def _cancel_after_set(self, event: CancelAfterSet) -> None:
         origin = self._remove_answered(event)

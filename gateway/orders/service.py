@@ -12,7 +12,7 @@ from typing import Final
 import zmq
 
 from crossbook.common.messages.codec import encode
-from crossbook.common.messages.entry import TOKEN_BYTES
+from crossbook.common.messages.entry import TOKEN_BYTES, Reply
 from crossbook.common.process.connections import FRAME_BYTES, Connections, Peer
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.crash_points import reached
@@ -234,24 +234,32 @@ class OrderService:
             self.connections.end(peer, "frames")
 
     def _send_replies(self) -> None:
-        """Send each address its replies; one that is gone or does not read loses its session."""
+        """Send each address its replies; one that is gone or does not read loses its session.
+        Sessions of one account that receive the same get one encoding of it."""
         reached("gateway.reported")
         clients = self._clients
+        before: Sequence[Reply] = ()
+        frames: list[bytes] = []
         for identity, replies in self._desk.collect_replies().items():
             self.replies += len(replies)
             if identity.startswith(LOCAL_PREFIX):
                 self.local.deliver(identity, replies)
                 continue
             assert clients is not None, "a client without a socket"
+            if replies != before:
+                before, frames = replies, _encoded(replies)
             try:
-                if len(replies) <= REPLIES_MAX:
-                    self._send_frame(clients, identity, encode(replies))
-                    continue
-                for start in range(0, len(replies), REPLIES_MAX):
-                    self._send_frame(
-                        clients, identity, encode(replies[start : start + REPLIES_MAX])
-                    )
+                for frame in frames:
+                    self._send_frame(clients, identity, frame)
             except zmq.ZMQError as error:
                 logger().debug("client_gone", reason=error.strerror)
                 self.clients_dropped += 1
                 self._desk.sessions.close_address(identity)
+
+
+def _encoded(replies: Sequence[Reply]) -> list[bytes]:
+    """The frames that carry these replies, in order."""
+    if len(replies) <= REPLIES_MAX:
+        return [encode(replies)]
+    starts = range(0, len(replies), REPLIES_MAX)
+    return [encode(replies[start : start + REPLIES_MAX]) for start in starts]

@@ -16,6 +16,7 @@ which cancels its orders at its matcher.
 from collections.abc import Callable, Iterable
 
 from crossbook.common.messages.entry import TOKEN_BYTES
+from crossbook.common.types import MAX_INT
 
 
 class OrderSession:
@@ -48,12 +49,16 @@ class _Presence:
 class SessionTable:
     """All sessions, by token, by account and by address.
 
-    At most `limit` are connections; the caller of `open_standing` bounds the standing ones.
+    At most `limit` are connections, `of_account` of them of one account: each of its executions is
+    sent to all. The caller of `open_standing` bounds the standing ones.
     `draw_token` gives an unpredictable number below 2**63.
     """
 
-    def __init__(self, limit: int, draw_token: Callable[[], int]) -> None:
+    def __init__(
+        self, limit: int, draw_token: Callable[[], int], of_account: int = MAX_INT
+    ) -> None:
         self._limit = limit
+        self._of_account = of_account
         self._draw_token = draw_token
         self._by_identity: dict[bytes, OrderSession] = {}
         self.by_token: dict[bytes, OrderSession] = {}
@@ -83,11 +88,15 @@ class SessionTable:
     def open(
         self, account: int, identity: bytes, cancel_on_disconnect: bool = False
     ) -> OrderSession | None:
-        """Open a session for a new connection; None when there are `limit`. The session that had
-        this address before is closed: its client has logged on again."""
-        before = self._by_identity.pop(identity, None)
-        if before is None and self._connections >= self._limit:
+        """Open a session for a new connection; None when there is no room for it (`why_full`). The
+        session that had this address before is closed: its client has logged on again."""
+        before = self._by_identity.get(identity)
+        of_account = before is not None and before.account == account
+        if (before is None and self._connections >= self._limit) or (
+            not of_account and self._count(account) >= self._of_account
+        ):
             return None
+        self._by_identity.pop(identity, None)
         session = self._add(account, identity, is_connection=True)
         self._connections += 1
         presence = self._present.setdefault(account, _Presence())
@@ -96,6 +105,22 @@ class SessionTable:
         if before is not None:
             self._remove(before)
         return session
+
+    def why_full(self, account: int) -> str:
+        """The limit that a session of an account which was not opened would exceed."""
+        if self._connections >= self._limit:
+            return (
+                f"this gateway has {self._connections} sessions and accepts no more "
+                "(MAX_ORDER_SESSIONS)"
+            )
+        return (
+            f"account {account} has {self._count(account)} sessions at this gateway and may open "
+            "no more (MAX_ACCOUNT_SESSIONS)"
+        )
+
+    def _count(self, account: int) -> int:
+        presence = self._present.get(account)
+        return presence.connections if presence is not None else 0
 
     def open_standing(self, account: int, identity: bytes) -> OrderSession:
         """Open a session that is no connection."""

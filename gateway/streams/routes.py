@@ -23,7 +23,7 @@ from crossbook.gateway.streams.book import BookStream
 from crossbook.gateway.streams.frames import FrameMaker
 from crossbook.gateway.streams.latest import LATEST_LEAST_NS, CandleStream, TickerStream
 from crossbook.gateway.streams.trades import TradeStream
-from crossbook.gateway.web.channel import Channel, Connection, Refusal, refusal_of
+from crossbook.gateway.web.channel import Channel, Connection, HandshakeRefusal, refusal_of
 
 TRADE_ID_DIGITS: Final = 18
 
@@ -101,17 +101,17 @@ class Streams:
             if symbol not in self._markets:
                 self._markets[symbol] = _MarketStreams(instrument, self._least_ns)
 
-    def route(self, path: str, query: str) -> Channel | Refusal:
+    def route(self, path: str, query: str) -> Channel | HandshakeRefusal:
         """The stream of a handshake's path and query string, or the refusal."""
         kind, _, symbol = path.removeprefix("/ws/").partition("/")
         if not path.startswith("/ws/") or kind not in _ROUTES:
             names = ", ".join(f"/ws/{name}/SYMBOL" for name in _ROUTES)
-            return Refusal(404, f"no stream at {path[:100]}; there are {names}")
+            return HandshakeRefusal(404, f"no stream at {path[:100]}; there are {names}")
         if not self._markets:
-            return Refusal(503, "market data has not come up yet; try again in a moment")
+            return HandshakeRefusal(503, "market data has not come up yet; try again in a moment")
         market = self._markets.get(symbol)
         if market is None:
-            return Refusal(404, f"symbol: there is no instrument {symbol[:40]!r}")
+            return HandshakeRefusal(404, f"symbol: there is no instrument {symbol[:40]!r}")
         try:
             values = values_of(query, _ROUTES[kind])
         except Problem as problem:
@@ -124,7 +124,7 @@ class Streams:
             return _trades(market.trades, values.get("from_trade_id"))
         interval = values.get("interval", "1m")
         if interval not in INTERVALS_S:
-            return Refusal(
+            return HandshakeRefusal(
                 400, f"interval: {interval[:10]!r} is not one of {', '.join(INTERVALS_S)}"
             )
         return market.candles[INTERVALS_S[interval]]
@@ -228,13 +228,17 @@ class Streams:
                 self._note_waiting(stream)
 
 
-def _trades(stream: TradeStream, text: str | None) -> Channel | Refusal:
+def _trades(stream: TradeStream, text: str | None) -> Channel | HandshakeRefusal:
     if text is None:
         return stream
     if not (text.isascii() and text.isdigit() and len(text) <= TRADE_ID_DIGITS) or not int(text):
-        return Refusal(400, f"from_trade_id: {text[:30]!r} is not a trade id, a number from 1")
+        return HandshakeRefusal(
+            400, f"from_trade_id: {text[:30]!r} is not a trade id, a number from 1"
+        )
     trade_id = int(text)
     if stream.live and trade_id > stream.tape.next_trade_id:
         last = stream.tape.next_trade_id - 1
-        return Refusal(400, f"from_trade_id: {trade_id} is still to come; the last trade is {last}")
+        return HandshakeRefusal(
+            400, f"from_trade_id: {trade_id} is still to come; the last trade is {last}"
+        )
     return _TradesFrom(stream, trade_id)

@@ -73,18 +73,18 @@ class Channel(Protocol):
         """The connection is gone."""
 
 
-class Refusal(Struct, frozen=True):
+class HandshakeRefusal(Struct, frozen=True):
     """The HTTP error that answers a handshake."""
 
     status: int
     text: str
 
 
-def refusal_of(problem: Problem) -> Refusal:
+def refusal_of(problem: Problem) -> HandshakeRefusal:
     """The refusal of a handshake because of a problem."""
     detail = problem.detail
     text = f"{detail.field}: {detail.message}" if detail.field else detail.message
-    return Refusal(problem.status, text)
+    return HandshakeRefusal(problem.status, text)
 
 
 class Handshake(Struct, frozen=True):
@@ -98,7 +98,7 @@ class Handshake(Struct, frozen=True):
     peer: str = ""
 
 
-Router: TypeAlias = Callable[[Handshake], Channel | Refusal]
+Router: TypeAlias = Callable[[Handshake], Channel | HandshakeRefusal]
 """Returns the channel that serves a handshake, or the refusal."""
 
 

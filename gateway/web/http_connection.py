@@ -174,6 +174,9 @@ class HttpConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete."""
         self._head_is_complete = True
+        if b"#" in self.url:
+            # uvicorn would drop it: what a client meant to be a filter would be none.
+            self._fail("the target of a request has no fragment; write # as %23")
         if not self.url.startswith(b"/"):
             self._split_target()
         super().on_headers_complete()

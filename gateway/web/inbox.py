@@ -9,7 +9,7 @@ PART: Final = 4_096
 """Bytes read at a time: some forty orders."""
 
 
-class Reader(Protocol):
+class InboxConnection(Protocol):
     """The connection that an inbox belongs to."""
 
     owner: str
@@ -31,7 +31,7 @@ class Inbox:
 
     __slots__ = ("_at", "_data", "_is_due", "_reader", "_turns")
 
-    def __init__(self, reader: Reader, turns: WebTurns) -> None:
+    def __init__(self, reader: InboxConnection, turns: WebTurns) -> None:
         self._reader = reader
         self._turns = turns
         self._data = b""

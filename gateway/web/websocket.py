@@ -33,7 +33,7 @@ from crossbook.gateway.web.channel import (
     UNSUPPORTED_DATA,
     Channel,
     Handshake,
-    Refusal,
+    HandshakeRefusal,
     Router,
     text_frame,
 )
@@ -340,15 +340,15 @@ class WebSocketConnection(asyncio.Protocol):
     def _shake_hands(self, request: Request) -> None:
         protocol, hub = self._protocol, self._hub
         response = protocol.accept(request)
-        target: Channel | Refusal | None = None
+        target: Channel | HandshakeRefusal | None = None
         if response.status_code == 101:
             target = self._guarded(hub.router, self._handshake(request))
             if target is None:
-                target = Refusal(500, "the server failed to open this stream")
-            if isinstance(target, Refusal):
+                target = HandshakeRefusal(500, "the server failed to open this stream")
+            if isinstance(target, HandshakeRefusal):
                 response = protocol.reject(target.status, target.text + "\n")
         protocol.send_response(response)
-        if target is None or isinstance(target, Refusal):
+        if target is None or isinstance(target, HandshakeRefusal):
             return
         text = ""
         if len(hub) >= hub.limits.connections_max:

@@ -8,7 +8,7 @@ from typing import Final
 
 from crossbook.common.faults.table import FaultTable, FaultTableError, NotHere
 from crossbook.common.faults.venue import (
-    Auction,
+    CallPhase,
     Halt,
     InstrumentFault,
     InstrumentRemoved,
@@ -68,14 +68,14 @@ class InstrumentFaults:
         wanted = 0
         for each in self._table.in_force(InstrumentFault):
             if each.rule.concerns(VenueFacts(status.definition.symbol)):
-                is_auction = isinstance(each.rule, Auction)
+                is_auction = isinstance(each.rule, CallPhase)
                 wanted = wanted or _AUCTION if is_auction else _HALTED
         given, before = self._given.get(number, (0, status))
         if wanted == given:
             return
         if wanted:
             facts = VenueFacts(status.definition.symbol)
-            others = (Auction,) if wanted == _HALTED else (Halt, InstrumentRemoved)
+            others = (CallPhase,) if wanted == _HALTED else (Halt, InstrumentRemoved)
             list(self._table.due(InstrumentFault, facts, others))
             self._act(SetInstrumentState(0, 0, 0, number, wanted))
             self._given[number] = (wanted, before)

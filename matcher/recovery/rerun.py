@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from crossbook.common.errors import BAD_BYTES, ConfigError, CrossbookError
 from crossbook.common.instruments import Instrument, check_change
-from crossbook.common.instruments_file import load_instruments
+from crossbook.common.instruments_file import load_instruments, load_rules
 from crossbook.common.messages.codec import decode_commands, decode_events, encode
 from crossbook.common.messages.commands import (
     AddInstrument,
@@ -46,7 +46,6 @@ from crossbook.common.rules import (
     Rules,
     decode_configuration,
     encode_configuration,
-    load_rules,
 )
 from crossbook.matcher.engine import queries
 from crossbook.matcher.engine.engine import Engine

@@ -32,7 +32,7 @@ from crossbook.matcher.recovery.snapshot_store import BadSnapshot, EngineSnapsho
 REPLAYS: Final = 2
 
 
-class Verdict(Struct, frozen=True):
+class Verification(Struct, frozen=True):
     """The outcome of a check. `problem` is empty where all is well.
 
     `replayed_from` is the first number of the journal, or one past the snapshot that replaces
@@ -55,9 +55,9 @@ class Disagreement(CrossbookError):  # noqa: N818 - names a finding
     """Journal, snapshots and replays differ, or a part of them is missing."""
 
 
-def verify(disk: Disk) -> Verdict:
+def verify(disk: Disk) -> Verification:
     """Check the journal and the snapshots on a disk."""
-    verdict = Verdict()
+    verdict = Verification()
     store = SnapshotStore(disk, kept=1)
     # Listed first: a running matcher writes its journal before the snapshot that rests on it.
     names = store.names()
@@ -162,7 +162,7 @@ def _load(store: SnapshotStore, snapshot: EngineSnapshot) -> Engine:
         raise Disagreement(f"the snapshot at {snapshot.seq}: {error}") from error
 
 
-def text(verdict: Verdict) -> str:
+def text(verdict: Verification) -> str:
     """The verdict as text."""
     lines = [
         f"journal    {verdict.segments} segments of incarnation {verdict.incarnation}, sequence "

@@ -22,7 +22,7 @@ from crossbook.common.faults.market_data import (
     FeedGap,
     FeedHeartbeatStopped,
     FeedReorder,
-    FeedStale,
+    FeedStandstill,
     FeedWrongChecksum,
 )
 from crossbook.common.faults.table import FaultTable
@@ -142,7 +142,7 @@ class FaultyFeed(Feed):
                 is_held = name not in self._held
             elif isinstance(rule, FeedWrongChecksum):
                 frames = _with_wrong_checksum(frames)
-            elif isinstance(rule, FeedStale):
+            elif isinstance(rule, FeedStandstill):
                 self._still.setdefault(name, number - 1)
                 return
             else:
@@ -174,7 +174,9 @@ class FaultyFeed(Feed):
     def _release_still(self) -> None:
         """Let heartbeats count the topics again whose rule is removed."""
         for name in [
-            name for name in self._still if not self._table.may_concern(FeedStale, facts_of(name))
+            name
+            for name in self._still
+            if not self._table.may_concern(FeedStandstill, facts_of(name))
         ]:
             del self._still[name]
 

@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from bench.fairness import FLOODS, FairnessPlan, Flood, Latencies, compared
-from bench.flooder import Target
+from bench.flooder import FloodTarget
 from bench.load import LoadGenerator, LoadOutcome, LoadPlan
 from crossbook.client.client import Client
-from crossbook.matcher.recovery.verify import Verdict
+from crossbook.matcher.recovery.verify import Verification
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 
 HOSTILE = ("endless-messages", "unread-answers", "unread-resends", "icebergs")
@@ -32,8 +32,6 @@ RATE = 200.0
 CLIENTS = 8
 SOURCE = "127.0.0.66"
 """Address of the attackers. The clients that trade have another one."""
-NICE = 10
-"""Niceness of attackers and spinners: in operation they would have processors of their own."""
 FLAT_MIB = 256
 """Most MiB that the siege adds to a process: the bounds of all peers, and their buffers."""
 
@@ -78,13 +76,13 @@ def besieged(
     """Load the exchange while attackers and, in turn, as many idle spinners run beside."""
     turns = max(1, round(seconds / (2 * turn_s)))
     plan = FairnessPlan(turns=turns, settle_s=SETTLE_S, window_s=turn_s - SETTLE_S)
-    target = Target(exchange.orders, exchange.snapshots, exchange.api_port, SOURCE)
+    target = FloodTarget(exchange.orders, exchange.snapshots, exchange.api_port, SOURCE)
     load = LoadPlan(RATE, plan.duration_s, CLIENTS, warm_s=0.0)
     beside = ["nothing"] * len(ATTACKS)
     memory = Memory({name: exchange.pid(name) for name in RECORDED})
     with LoadGenerator(exchange.orders, load) as generator:
         generator.log_on()
-        with Flood(ATTACKS, target, plan, beside, nice=NICE) as flood:
+        with Flood(ATTACKS, target, plan, beside, aside=True) as flood:
             memory.start()
             outcome = generator.run()
             memory.end()
@@ -103,7 +101,7 @@ def check_nothing_lost(exchange: Exchange, outcome: LoadOutcome) -> None:
         exchange.stop(name)
     command = [sys.executable, "-m", "crossbook", "verify", str(exchange.data), "--json"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, timeout=300)
-    verdict = msgspec.json.decode(done.stdout, type=Verdict)
+    verdict = msgspec.json.decode(done.stdout, type=Verification)
     assert not verdict.problem
     assert verdict.last_seq >= max(outcome.ack_seq)
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from bench import core, mixed, other_build, peers, workload
-from bench.peers import Peer
+from bench.peers import PeerEngine
 from bench.traded import Traded, difference, reference, traded
 from crossbook.common.messages.commands import CancelOrder, Command, NewOrder
 from crossbook.common.messages.events import Event
@@ -110,7 +110,7 @@ def test_a_peer_with_other_trades_is_shown_as_such(
     def differs(commands: Sequence[Command]) -> str:
         return difference(Traded(len(commands), 1, 1, ""), reference(commands)[0])
 
-    wrong = Peer("pyorderbook", "Python", elapsed_ns, differs, most_messages=500)
+    wrong = PeerEngine("pyorderbook", "Python", elapsed_ns, differs, most_messages=500)
     monkeypatch.setattr(peers, "available", lambda: [wrong])
     monkeypatch.setattr(peers, "PEERS", (wrong,))
     report = core.run(["normal"], core.CorePlan(2_000, repeats=1))

@@ -125,7 +125,7 @@ def test_a_report_is_shown_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixtu
         growth.GrowthReport(
             bench="growth", machine=machine.describe(), method={"cost": "made up"}, series=series,
             bytes_each={"open order": growth_engine.Footprint(271.0, 262.0)},
-            gaps={"as it runs": growth_engine.Gap(6.2, 87_281, 0.28)},
+            gaps={"as it runs": growth_engine.LongestCommand(6.2, 87_281, 0.28)},
         )
     )  # fmt: skip
     lines = capsys.readouterr().out.splitlines()

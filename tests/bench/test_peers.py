@@ -11,25 +11,25 @@ from typing import Any
 import pytest
 
 from bench import drivers, node_peer, peers, workload
-from bench.peers import PEERS, Peer
+from bench.peers import PEERS, PeerEngine
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.types import Side, TimeInForce
 
 MESSAGES = 4_000
 
 
-def here(peer: Peer) -> Peer:
+def here(peer: PeerEngine) -> PeerEngine:
     if not peer.is_available:
         pytest.skip(f"{peer.name}, an optional peer of the core bench: {peer.version}")
     return peer
 
 
-def named(name: str) -> Peer:
+def named(name: str) -> PeerEngine:
     return here(next(peer for peer in PEERS if peer.name == name))
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: str(peer.name))
-def test_a_peer_makes_the_same_trades_and_is_timed(peer: Peer) -> None:
+def test_a_peer_makes_the_same_trades_and_is_timed(peer: PeerEngine) -> None:
     here(peer)
     for scenario in workload.SCENARIOS:
         commands = workload.generate(scenario, MESSAGES // 2)

@@ -8,10 +8,7 @@ import pytest
 
 from crossbook.testing import Exchange
 from tests.clients.conversation import Conversation
-from tests.clients.journey import ASKS, BIDS, SYMBOL, book_of, host_of
-
-SEEN_S: Final = 10.0
-"""Longest time until a client shows what happened."""
+from tests.clients.journey import ASKS, BIDS, SEEN_S, SYMBOL, book_of, host_of
 
 RATE: Final = 100.0
 """Requests of the simulated market in a second of a bounded test."""
@@ -26,6 +23,7 @@ class BookJourney:
 
     CLIENT: ClassVar[str]
     SCRIPT: ClassVar[str]
+    EVENTS_MIN: ClassVar[int] = 10
 
     @pytest.fixture(name="venue")
     def fixture_venue(self) -> Iterator[Exchange]:
@@ -41,7 +39,7 @@ class BookJourney:
     def test_a_followed_book_stays_the_native_one(
         self, session: Conversation, venue: Exchange
     ) -> None:
-        session("follow_book", symbol=SYMBOL)
+        self.follow(session, venue)
         with venue.market(seed=1, rate=RATE, symbols=(SYMBOL,)) as market:
             market.wait_for_ticks(BOUNDED_TICKS)
         self.check_book(session, venue)
@@ -51,7 +49,7 @@ class BookJourney:
     def test_a_followed_book_outlives_gateway_and_matcher(
         self, session: Conversation, venue: Exchange
     ) -> None:
-        session("follow_book", symbol=SYMBOL)
+        self.follow(session, venue)
         with venue.market(seed=2, symbols=(SYMBOL,)) as market:
             market.wait_for_ticks(LONG_TICKS // 3)
             for name in ("gateway", "matcher"):
@@ -63,6 +61,10 @@ class BookJourney:
         self.check_book(session, venue, timeout_s=40)
         faults = session("followed_book", symbol=SYMBOL)["faults"]
         assert [each for each in faults if each.startswith("U=")] == []
+
+    def follow(self, session: Conversation, venue: Exchange) -> None:
+        """Let the client follow the book from here on."""
+        session("follow_book", symbol=SYMBOL)
 
     def check_book(self, session: Conversation, venue: Exchange, timeout_s: float = SEEN_S) -> None:
         """Raise `AssertionError` where the client's book is another one than the exchange's, which
@@ -78,5 +80,5 @@ class BookJourney:
             return True
 
         venue.wait_for(equal, timeout_s)
-        assert session("followed_book", symbol=SYMBOL)["events"] > 10
+        assert session("followed_book", symbol=SYMBOL)["events"] > self.EVENTS_MIN
         market.stop()

@@ -16,7 +16,8 @@ from tools import clients
 STEP_S: Final = 30.0
 """Longest step, if a test gives no other time."""
 
-END_S: Final = 10.0
+END_S: Final = 2.0
+"""Longest time in which a script ends by itself, once its input does."""
 
 NOWHERE: Final = "http://127.0.0.1:9"
 """A proxy at the discard port of loopback: what a client sends to any other host than the

@@ -7,63 +7,23 @@ the exceptions it raises, and adds what only this client has. Every expectation 
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final
 
 import pytest
 
 from crossbook.testing import Book, Exact, Exchange, Order
 from tests.clients.conversation import ClientError, Conversation
+from tests.clients.refusals import Errors
 
 SYMBOL: Final = "BTC-USDT"
 BIDS: Final = [("49999.00", "1"), ("49998.00", "2")]
 ASKS: Final = [("50001.00", "1"), ("50002.00", "2")]
 
+SEEN_S: Final = 10.0
+"""Longest time until a client shows what happened."""
+
 OWN, OTHER = 1, 2
 """The account of the client, and that of its counterparty, which trades natively."""
-
-
-class Refused(NamedTuple):
-    """The exception that a client raises for one refusal: its class, and parts of its text."""
-
-    name: str
-    parts: tuple[str, ...] = ()
-
-    def check(self, error: ClientError) -> None:
-        """Raise `AssertionError` where it is another one."""
-        assert self.name in error.classes, error
-        assert all(part in error.text for part in self.parts), error
-
-
-class Errors(NamedTuple):
-    """The exceptions of a client. Without `bad_price` it brings prices to the grid itself."""
-
-    would_take: Refused
-    would_trigger: Refused
-    no_money: Refused
-    unknown_cancel: Refused
-    unknown_order: Refused
-    duplicate: Refused
-    wrong_clock: Refused
-    bad_price: Refused | None = None
-
-
-def errors_with(name: str, form: str) -> Errors:
-    """The exceptions of a client that has one class, and in its text the code, in a form, and the
-    text of a refusal."""
-
-    def refused(code: int, text: str) -> Refused:
-        return Refused(name, (form.format(code), text))
-
-    return Errors(
-        would_take=refused(-2010, "Order would immediately match and take."),
-        would_trigger=refused(-2010, "Order would trigger immediately."),
-        no_money=refused(-2010, "Account has insufficient balance for requested action."),
-        unknown_cancel=refused(-2011, "Unknown order sent."),
-        unknown_order=refused(-2013, "Order does not exist."),
-        duplicate=refused(-2010, "Duplicate order sent."),
-        wrong_clock=refused(-1021, "Timestamp for this request"),
-        bad_price=refused(-1013, "Filter failure: PRICE_FILTER"),
-    )
 
 
 class Journey:
@@ -111,10 +71,10 @@ class Journey:
         (native,) = venue.open_orders(OWN)
         assert native == Order(SYMBOL, "buy", "0.5", "49999.5")
         venue.client(OTHER).submit(SYMBOL, "sell", "0.2", "49999.50")
-        check(order(session, id_), "PARTIALLY_FILLED", filled="0.2", quantity="0.5")
+        self.check_order(session, venue, id_, "PARTIALLY_FILLED", filled="0.2", quantity="0.5")
         venue.client(OTHER).submit(SYMBOL, "sell", "0.3", "49999.50")
         venue.wait_until_filled(native.order_id, OWN)
-        check(order(session, id_), "FILLED", filled="0.5", quantity="0.5")
+        self.check_order(session, venue, id_, "FILLED", filled="0.5", quantity="0.5")
         assert session("open_orders", symbol=SYMBOL) == []
 
     def test_an_order_is_canceled(self, session: Conversation, venue: Exchange) -> None:
@@ -178,14 +138,14 @@ class Journey:
         assert [each["id"] for each in session("open_orders", symbol=SYMBOL)] == [id_]
         venue.client(OTHER).submit(SYMBOL, "sell", "0.1", "49999")
         venue.wait_until_filled(native_id(id_), OWN)
-        check(order(session, id_), "FILLED", filled="0.1", quantity="0.1")
+        self.check_order(session, venue, id_, "FILLED", filled="0.1", quantity="0.1")
 
     def test_own_trades_have_the_native_fees(self, session: Conversation, venue: Exchange) -> None:
         place(session, "buy", "IOC", quantity="1.5", price="50002")
         place(session, "sell", "GTC", quantity="0.3", price="50001.50")
         venue.client(OTHER).submit(SYMBOL, "buy", "0.3", "50001.50")
         native = venue.fills(OWN, SYMBOL)
-        trades = session("own_trades", symbol=SYMBOL)
+        trades = self.own_trades(session, venue, len(native))
         for trade, fill in zip(trades, native, strict=True):
             assert number(trade["price"]) == number(fill.price)
             assert number(trade["quantity"]) == number(fill.quantity)
@@ -203,21 +163,40 @@ class Journey:
         before, fees = total_of(venue), fees_of(venue)
         place(session, "sell", "GTC", quantity="0.2", price="50000.50")
         venue.client(OTHER).submit(SYMBOL, "buy", "0.1", "50000.50")
-        balances = session("balances")
-        for asset, native in venue.balances_held(OWN).items():
-            assert close_to(balances[asset]["free"], native.available), asset
-            assert close_to(balances[asset]["locked"], native.held), asset
+        self.check_balances(session, venue)
         paid = {asset: fees_of(venue)[asset] - fees[asset] for asset in fees}
         assert paid["BTC"] > 0
         assert paid["USDT"] > 0
         after = total_of(venue)
         assert {asset: before[asset] - after[asset] for asset in paid} == paid
 
+    def check_order(
+        self, session: Conversation, venue: Exchange, id_: str, status: str, **terms: str
+    ) -> None:
+        """Raise `AssertionError` where the client shows an order in another state than that which a
+        counterparty brought it into."""
+        check(order(session, id_), status, **terms)
+
+    def own_trades(
+        self, session: Conversation, venue: Exchange, count: int
+    ) -> list[dict[str, Any]]:
+        """The client's own trades, once they are as many."""
+        found: list[dict[str, Any]] = session("own_trades", symbol=SYMBOL)
+        return found
+
+    def check_balances(self, session: Conversation, venue: Exchange) -> None:
+        """Raise `AssertionError` where the client shows other balances than the exchange."""
+        balances = session("balances")
+        for asset, native in venue.balances_held(OWN).items():
+            assert close_to(balances[asset]["free"], native.available), asset
+            assert close_to(balances[asset]["locked"], native.held), asset
+
 
 class RequestJourney(Journey):
     """With what a client has that sends a request for each step."""
 
     CORRECTS_CLOCK: ClassVar[bool] = True
+    REPLACES: ClassVar[bool] = True
 
     def test_a_canceled_order_is_unknown_to_a_cancel(self, session: Conversation) -> None:
         id_ = place(session, "buy", "GTC", quantity="0.5", price="49000")
@@ -290,6 +269,8 @@ class RequestJourney(Journey):
         self.ERRORS.bad_price.check(caught.value)
 
     def test_an_order_is_replaced(self, session: Conversation, venue: Exchange) -> None:
+        if not self.REPLACES:
+            pytest.skip(f"{self.SCRIPT}: the client has no call that replaces an order")
         id_ = place(session, "buy", "GTC", quantity="0.5", price="49000")
         made = session(
             "replace", symbol=SYMBOL, id=id_, side="buy", quantity="0.4", price="49100.50"

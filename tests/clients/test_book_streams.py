@@ -1,5 +1,7 @@
 """A followed book, by every client."""
 
+import pytest
+
 from tests.clients.book_journey import BookJourney
 
 
@@ -37,6 +39,12 @@ class TestBinanceApiNode(BookJourney):
 class TestBinance(BookJourney):
     CLIENT = "npm"
     SCRIPT = "binance.js"
+
+
+@pytest.mark.slow
+class TestNodeBinanceApi(BookJourney):
+    CLIENT = "npm"
+    SCRIPT = "node_binance_api.js"
 
 
 class TestBinanceSpot(BookJourney):

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from tests.clients.journey import Errors, Refused, RequestJourney
+from tests.clients.journey import RequestJourney
+from tests.clients.refusals import Errors, Refused
 
 ERRORS: Final = Errors(
     would_take=Refused("OrderImmediatelyFillable", ("Order would immediately match and take.",)),

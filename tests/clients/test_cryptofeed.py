@@ -25,13 +25,13 @@ from tests.clients.tls_relay import TlsRelay
 CLIENT = SCRIPT = "cryptofeed"
 
 
-def session_with(venue: Exchange, folder: Path) -> Iterator[Conversation]:
-    """A session over a relay."""
+def session_with(venue: Exchange, folder: Path, *named: str) -> Iterator[Conversation]:
+    """A session over a relay, with these arguments."""
     with (
         TlsRelay(host_of(venue), folder) as relay,
         Conversation(
             CLIENT, SCRIPT, host_of(venue), "--relay", relay.host, "--certificate",
-            str(relay.certificate),
+            str(relay.certificate), *named,
         ) as session,
     ):  # fmt: skip
         yield session

@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from tests.clients.conversation import ClientError, Conversation
-from tests.clients.journey import Refused
+from tests.clients.refusals import Refused
 from tests.system.exchange import RECORDED, Exchange, select_nothing
 
 QUERIES_PER_SECOND = 5

@@ -1,6 +1,9 @@
-"""Clients from npm: ccxt, binance-api-node, binance and @binance/spot."""
+"""Clients from npm: ccxt, binance-api-node, binance, node-binance-api and @binance/spot."""
 
-from tests.clients.journey import RequestJourney, errors_with
+import pytest
+
+from tests.clients.journey import RequestJourney
+from tests.clients.refusals import errors_with
 from tests.clients.test_ccxt import ERRORS
 
 FORM = "code={}: "
@@ -22,6 +25,14 @@ class TestBinance(RequestJourney):
     CLIENT = "npm"
     SCRIPT = "binance.js"
     ERRORS = errors_with("Object", FORM)
+
+
+@pytest.mark.slow
+class TestNodeBinanceApi(RequestJourney):
+    CLIENT = "npm"
+    SCRIPT = "node_binance_api.js"
+    ERRORS = errors_with("Error", '"code":{},')
+    REPLACES = False
 
 
 class TestBinanceSpot(RequestJourney):

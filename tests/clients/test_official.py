@@ -1,6 +1,7 @@
 """The two official Python clients: binance-connector and binance-sdk-spot."""
 
-from tests.clients.journey import RequestJourney, errors_with
+from tests.clients.journey import RequestJourney
+from tests.clients.refusals import errors_with
 
 
 class TestBinanceConnector(RequestJourney):

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from tests.clients.journey import RequestJourney, errors_with
+from tests.clients.journey import RequestJourney
+from tests.clients.refusals import errors_with
 
 ERRORS: Final = errors_with("BinanceAPIException", "(code={}): ")
 

@@ -1,6 +1,5 @@
 """One's own events, by every client that has a user stream."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,14 +7,12 @@ import pytest
 
 from crossbook.testing import Exchange
 from tests.clients.conversation import Conversation
-from tests.clients.journey import OWN, SYMBOL
+from tests.clients.journey import SYMBOL, place
 from tests.clients.test_cryptofeed import CLIENT, SCRIPT, session_with
-from tests.clients.user_journey import UserJourney
-
-INCOMPLETE = pytest.mark.skip(reason="the session of this client's own events is not complete")
+from tests.clients.user_journey import OwnEvents, UserJourney
 
 
-class CcxtUser(UserJourney):
+class CcxtEvents(OwnEvents):
     """ccxt shows orders as they are after an event, and the balances it keeps."""
 
     COLLAPSES = True
@@ -37,12 +34,12 @@ class CcxtUser(UserJourney):
         assert [each for each in seen if each["event"] == "balance"]
 
 
-class TestCcxtPro(CcxtUser):
+class TestCcxtPro(CcxtEvents, UserJourney):
     CLIENT = "ccxt"
     SCRIPT = "ccxt_pro"
 
 
-class TestCcxtProOfNode(CcxtUser):
+class TestCcxtProOfNode(CcxtEvents, UserJourney):
     CLIENT = "npm"
     SCRIPT = "ccxt_pro.js"
 
@@ -67,10 +64,14 @@ class TestBinanceApiNode(UserJourney):
     SCRIPT = "binance_api_node.js"
 
 
-@INCOMPLETE
 class TestBinance(UserJourney):
     CLIENT = "npm"
     SCRIPT = "binance.js"
+
+
+class TestNodeBinanceApi(UserJourney):
+    CLIENT = "npm"
+    SCRIPT = "node_binance_api.js"
 
 
 class TestBinanceSpot(UserJourney):
@@ -78,23 +79,19 @@ class TestBinanceSpot(UserJourney):
     SCRIPT = "binance_spot.js"
 
 
-@INCOMPLETE
-class TestCryptofeed(UserJourney):
-    CLIENT = CLIENT
-    SCRIPT = SCRIPT
+class CryptofeedEvents(OwnEvents):
+    """The feed of orders connects beside the steps, and shows no money."""
 
-    @pytest.fixture(scope="class", name="session")
-    @classmethod
-    def fixture_session(
-        cls, venue: Exchange, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[Conversation]:
-        with contextlib.contextmanager(session_with)(
-            venue, tmp_path_factory.mktemp("relay")
-        ) as session:
-            session("follow_user", symbol=SYMBOL)
-            # The feed connects beside the steps, and shows nothing of it but its first event.
-            venue.wait_for(lambda: shown_again(session, venue), 20)
-            yield session
+    def check_events(self, session: Conversation, venue: Exchange) -> None:
+        session("follow_user", symbol=SYMBOL)
+
+        def shown() -> Any:
+            id_ = place(session, "buy", "GTC", quantity="0.1", price="40000")
+            session("cancel", symbol=SYMBOL, id=id_)
+            return session("user_events")
+
+        venue.wait_for(shown, 20)
+        super().check_events(session, venue)
 
     def check_last(self, seen: list[dict[str, Any]]) -> None:
         """Money comes beside the orders, or not at all."""
@@ -103,8 +100,13 @@ class TestCryptofeed(UserJourney):
         """The feed of orders shows no money."""
 
 
-def shown_again(session: Conversation, venue: Exchange) -> bool:
-    """Whether the feed shows an order of the account, which is canceled and entered again."""
-    venue.client(OWN).mass_cancel()
-    venue.client(OWN).submit(SYMBOL, "buy", "0.1", "40000")
-    return bool(session("user_events"))
+class TestCryptofeed(CryptofeedEvents, UserJourney):
+    CLIENT = CLIENT
+    SCRIPT = SCRIPT
+
+    @pytest.fixture(scope="class", name="session")
+    @classmethod
+    def fixture_session(
+        cls, venue: Exchange, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Conversation]:
+        yield from session_with(venue, tmp_path_factory.mktemp("relay"))

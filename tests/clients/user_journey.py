@@ -7,10 +7,7 @@ import pytest
 
 from crossbook.testing import Exchange
 from tests.clients.conversation import Conversation
-from tests.clients.journey import ASKS, BIDS, OTHER, OWN, SYMBOL, host_of, place
-
-SEEN_S: Final = 10.0
-"""Longest time until a client shows what happened."""
+from tests.clients.journey import ASKS, BIDS, OTHER, OWN, SEEN_S, SYMBOL, host_of, place
 
 WHOLE: Final = [("NEW", "NEW", "0"), ("TRADE", "PARTIALLY_FILLED", "0.2"),
                 ("TRADE", "FILLED", "0.5")]  # fmt: skip
@@ -19,8 +16,9 @@ EXPIRED: Final = [("NEW", "NEW", "0"), ("TRADE", "PARTIALLY_FILLED", "1"),
                   ("EXPIRED", "EXPIRED", "1")]  # fmt: skip
 
 
-class UserJourney:
-    """One's own events. `COLLAPSES` is a client that shows only the last of what came at once."""
+class OwnEvents:
+    """One's own events, and how a client shows them. `COLLAPSES` is a client that shows only the
+    last of what came at once."""
 
     CLIENT: ClassVar[str]
     SCRIPT: ClassVar[str]
@@ -39,13 +37,14 @@ class UserJourney:
         with Conversation(cls.CLIENT, cls.SCRIPT, host_of(venue)) as session:
             yield session
 
-    def test_own_events_come_in_order(self, session: Conversation, venue: Exchange) -> None:
+    def check_events(self, session: Conversation, venue: Exchange) -> None:
+        """Raise `AssertionError` where the client does not show each event of three orders."""
         session("follow_user", symbol=SYMBOL)
         filled = place(session, "buy", "GTC", quantity="0.5", price="49999.50")
         self.await_events(session, venue, filled, WHOLE[:1])
-        venue.client(OTHER).submit(SYMBOL, "sell", "0.2", "49999.50")
+        self.sell(venue, "0.2", "49999.50")
         self.await_events(session, venue, filled, WHOLE[:2])
-        venue.client(OTHER).submit(SYMBOL, "sell", "0.3", "49999.50")
+        self.sell(venue, "0.3", "49999.50")
         self.await_events(session, venue, filled, WHOLE)
         canceled = place(session, "buy", "GTC", quantity="0.5", price="49000")
         self.await_events(session, venue, canceled, CANCELED[:1])
@@ -54,6 +53,14 @@ class UserJourney:
         expired = place(session, "buy", "IOC", quantity="1.5", price="50001")
         self.await_events(session, venue, expired, EXPIRED)
         self.await_money(session, venue)
+        self.check_open(session, venue)
+
+    def sell(self, venue: Exchange, quantity: str, price: str) -> None:
+        """Sell by the other account, which trades natively."""
+        venue.client(OTHER).submit(SYMBOL, "sell", quantity, price)
+
+    def check_open(self, session: Conversation, venue: Exchange) -> None:
+        """Raise `AssertionError` where an order is open."""
         assert venue.open_orders(OWN) == []
 
     def await_events(
@@ -105,6 +112,13 @@ class UserJourney:
         assert len(changes) == len(WHOLE) + len(CANCELED) + len(EXPIRED)
         assert len(kinds) > changes[-1] + 1, "the last change has its money, too"
         assert kinds.count("outboundAccountPosition") >= 6
+
+
+class UserJourney(OwnEvents):
+    """One's own events by a demo key."""
+
+    def test_own_events_come_in_order(self, session: Conversation, venue: Exchange) -> None:
+        self.check_events(session, venue)
 
 
 def plain(value: object) -> str:

@@ -20,8 +20,8 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S
-from crossbook.common.types import OrderStatus, RejectReason
-from crossbook.recorder.tables import CANDLES, FILLS, ORDERS, TRADES
+from crossbook.common.types import OrderStatus, RejectReason, Side
+from crossbook.recorder.tables import AMENDMENTS, CANDLES, FILLS, ORDERS, TRADES
 
 Row = dict[str, Any]
 
@@ -32,6 +32,7 @@ class NaiveRecord:
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         self.orders: dict[int, Row] = {}
         self.fills: list[Row] = []
+        self.amendments: list[Row] = []
         self.trades: list[Row] = []
         self._notionals = {i.id: i.notional_per_tick_lot for i in instruments}
 
@@ -55,6 +56,14 @@ class NaiveRecord:
             elif isinstance(event, OrderAmended):
                 self._touch(event.order_id, event.seq, time_ns)
                 order = self.orders[event.order_id]
+                if event.kept_priority and event.quantity_lots < order["quantity_lots"]:
+                    self.amendments.append(
+                        {
+                            "order_id": event.order_id, "seq": event.seq,
+                            "before_lots": order["quantity_lots"],
+                            "quantity_lots": event.quantity_lots, "time_ns": time_ns,
+                        }
+                    )  # fmt: skip
                 order["price_ticks"] = event.price_ticks
                 order["quantity_lots"] = event.quantity_lots
                 order["remaining_lots"] = event.quantity_lots - order["filled_lots"]
@@ -104,6 +113,8 @@ class NaiveRecord:
                     "quote_volume": sum(self._worth(trade) for trade in trades),
                     "trades": len(trades), "first_trade_id": trades[0]["trade_id"],
                     "last_trade_id": trades[-1]["trade_id"], "seq": trades[-1]["seq"],
+                    "taker_buy_lots": sum(t["quantity_lots"] for t in bought(trades)),
+                    "taker_buy_quote_volume": sum(self._worth(t) for t in bought(trades)),
                 }
                 for (instrument, open_ns), trades in inside.items()
             ]  # fmt: skip
@@ -161,7 +172,7 @@ def tables_of(engine: Engine) -> dict[str, list[Row]]:
     number."""
     found: dict[str, list[Row]] = {}
     with engine.begin() as connection:
-        for table in (ORDERS, FILLS, TRADES, CANDLES):
+        for table in (ORDERS, FILLS, TRADES, CANDLES, AMENDMENTS):
             query = select(table).order_by(*table.primary_key.columns)
             rows = connection.execute(query)
             found[table.name] = [dict(zip(table.c.keys(), row, strict=True)) for row in rows]
@@ -169,12 +180,19 @@ def tables_of(engine: Engine) -> dict[str, list[Row]]:
         ("orders", "filled_notional", "filled_notional_high"),
         ("candles", "volume_lots", "volume_high"),
         ("candles", "quote_volume", "quote_volume_high"),
+        ("candles", "taker_buy_lots", "taker_buy_high"),
+        ("candles", "taker_buy_quote_volume", "taker_buy_quote_volume_high"),
     )
     for name, low, high in sums:
         for row in found[name]:
             assert 0 <= row[low] < 10**18, f"{name}.{low} carries at 10^18: {row}"
             row[low] += row.pop(high) * 10**18
     return found
+
+
+def bought(trades: list[Row]) -> list[Row]:
+    """The trades in which a taker bought."""
+    return [trade for trade in trades if trade["aggressor_side"] == Side.BUY]
 
 
 def tables_expected(record: NaiveRecord) -> dict[str, list[Row]]:
@@ -186,6 +204,7 @@ def tables_expected(record: NaiveRecord) -> dict[str, list[Row]]:
         "candles": sorted(
             record.candles(), key=lambda row: (row["instrument"], row["interval_s"], row["open_ns"])
         ),
+        "amendments": sorted(record.amendments, key=lambda row: (row["order_id"], row["seq"])),
     }
 
 

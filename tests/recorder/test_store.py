@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import astuple, replace
-from sqlalchemy import Engine, inspect, select, text, update
+from sqlalchemy import Connection, Engine, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import example
 from crossbook.common.messages.history_queries import (
+    AmendmentRecords,
+    AmendmentsQuestion,
     Candle,
     CandleRecords,
     CandlesQuestion,
@@ -21,11 +23,13 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.types import MAX_INT
 from crossbook.recorder.database import claim_database, described, open_database
-from crossbook.recorder.digest import Changes, OrderRow, OrderUpdate, RecordPosition
+from crossbook.recorder.digest import Changes, OrderRow, OrderUpdate, RecordPosition, ReductionRow
 from crossbook.recorder.questions import HistoryReader
 from crossbook.recorder.replica import RecordBrokenError
 from crossbook.recorder.store import Store, latest_candles
+from crossbook.recorder.sums import BOUGHT
 from crossbook.recorder.tables import (
+    AMENDMENTS,
     CANDLES,
     INSTRUMENTS,
     METADATA,
@@ -155,6 +159,8 @@ def test_a_stored_candle_is_exact_however_large(engine: Engine, lots: int) -> No
         first_trade_id=7,
         last_trade_id=9,
         seq=3,
+        taker_buy_lots=max(0, lots - 1),
+        taker_buy_quote_volume=lots,
     )
     store = Store(engine)
     found = Changes(
@@ -175,12 +181,68 @@ def test_a_stored_candle_is_exact_however_large(engine: Engine, lots: int) -> No
     assert answer.candles == [candle]
 
 
+def without_bought(connection: Connection) -> None:
+    """Make candles those of version 4."""
+    for column in BOUGHT:
+        connection.execute(text(f"ALTER TABLE candles DROP COLUMN {column}"))
+
+
+def test_candles_without_what_takers_bought_are_read_and_go_on(engine: Engine) -> None:
+    earlier = Candle(60, 120, 5, 9, 4, 6, 10, 50, 3, 7, 9, 3)
+    later = replace(earlier, open_ns=180, taker_buy_lots=4, taker_buy_quote_volume=20)
+    found = changes(RecordPosition(), AFTER, [], [])
+    Store(engine).write(replace(found, candles=[(1, earlier)]))
+    with engine.begin() as connection:
+        without_bought(connection)
+        AMENDMENTS.drop(connection)
+        connection.execute(update(POSITION).values(schema_version=4))
+    store = Store(engine)
+    store.open()
+    assert store.latest(1) == [earlier]
+    after = replace(AFTER, seq=AFTER.seq + 1)
+    store.write(replace(found, before=AFTER, after=after, candles=[(1, later)]))
+    assert store.latest(1) == [later]
+    with engine.begin() as connection:
+        assert connection.scalar(select(POSITION.c.schema_version)) == SCHEMA_VERSION
+
+
+def test_tables_without_amendments_receive_them_and_keep_their_candles(engine: Engine) -> None:
+    found = changes(RecordPosition(), AFTER, [ROW], [])
+    candle = Candle(60, 120, 5, 9, 4, 6, 10, 50, 3, 7, 9, 3, 4, 20)
+    Store(engine).write(replace(found, candles=[(1, candle)]))
+    with engine.begin() as connection:
+        AMENDMENTS.drop(connection)
+        connection.execute(update(POSITION).values(schema_version=5))
+    store = Store(engine)
+    store.open()
+    assert store.latest(1) == [candle]
+    after = replace(AFTER, seq=AFTER.seq + 1)
+    made = [
+        ReductionRow(1, 4, None, 7, 40),
+        ReductionRow(1, 5, 7, 6, 50),
+        ReductionRow(1, 6, 6, 6, 60),
+        ReductionRow(2, 7, None, 1, 70),
+    ]
+    change = OrderUpdate(1, quantity_lots=6)
+    store.write(
+        replace(found, before=AFTER, after=after, orders=[], changed=[change], amendments=made)
+    )
+    question = AmendmentsQuestion(1, 0, ROW.account, 1)
+    answer = HistoryReader(engine).answer(question)
+    assert isinstance(answer, AmendmentRecords)
+    assert [astuple(each) for each in answer.amendments] == [(1, 4, 9, 7, 40), (1, 5, 7, 6, 50)]
+    other = HistoryReader(engine).answer(replace(question, account=ROW.account + 1))
+    assert isinstance(other, AmendmentRecords)
+    assert other.amendments == []
+
+
 def old_tables(engine: Engine, notional: int) -> None:
     """Tables of version 2 with one order and one candle."""
     with engine.begin() as connection:
         METADATA.drop_all(connection)
         METADATA.create_all(connection)
         INSTRUMENTS.drop(connection)
+        AMENDMENTS.drop(connection)
         connection.execute(
             POSITION.insert().values({**dict.fromkeys(POSITION.columns.keys(), 0), "id": 1})
         )
@@ -193,6 +255,7 @@ def old_tables(engine: Engine, notional: int) -> None:
             ("orders", "filled_notional_high"),
             ("candles", "volume_high"),
             ("candles", "quote_volume_high"),
+            *(("candles", column) for column in BOUGHT),
         ):
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
 
@@ -215,6 +278,7 @@ def test_tables_with_one_column_a_sum_are_brought_forward(engine: Engine, notion
 def test_tables_without_instruments_receive_them_with_the_next_transaction(engine: Engine) -> None:
     with engine.begin() as connection:
         INSTRUMENTS.drop(connection)
+        without_bought(connection)
         connection.execute(update(POSITION).values(schema_version=3))
     store = Store(engine)
     store.open()

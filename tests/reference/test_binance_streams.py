@@ -1,5 +1,6 @@
 """docs/reference/binance-streams.md has every event with its fields, every endpoint and limit."""
 
+import json
 import re
 from typing import Final
 
@@ -9,6 +10,7 @@ from msgspec.structs import fields
 from crossbook.gateway.binance.market import documents, queries
 from crossbook.gateway.binance.market.intervals import INTERVALS
 from crossbook.gateway.binance.streams import client, depth_log, events, klines, requests, trades
+from crossbook.gateway.binance.streams.message import shutdown_frame
 from crossbook.gateway.binance.streams.names import parse
 from tests.reference.pages import page, rows, section
 
@@ -36,10 +38,11 @@ def test_every_event_is_listed_with_its_fields() -> None:
     for each in vars(events).values():
         if isinstance(each, StructMeta) and isinstance(each.__struct_config__.tag, str):
             found[each.__struct_config__.tag] = wire_fields(each)
-    found["bookTicker"] = wire_fields(events.BookTicker)
-    found["partialDepth"] = wire_fields(documents.Depth)
+    found["bookTicker"] = wire_fields(events.BookTickerEvent)
+    found["partialDepth"] = wire_fields(documents.PartialDepth)
+    found["serverShutdown"] = [*json.loads(shutdown_frame(0, 0)[2:])]
     assert listed() == found
-    assert len(found) == 8
+    assert len(found) == 9
     (kline,) = re.findall(r"`k` has ([^;]*);", PAGE)
     assert re.findall(r"`(\w+)`", kline) == wire_fields(events.KlineFacts)
 

@@ -10,7 +10,7 @@ from crossbook.gateway.binance.decimals import asset_axis
 from crossbook.gateway.binance.parameters import PARAMETERS_MAX
 from crossbook.gateway.binance.user import events
 from crossbook.gateway.binance.user.events import Change, UserEvent
-from crossbook.gateway.binance.user.orders import OpenOrder
+from crossbook.gateway.binance.user.reported_order import ReportedOrder
 from crossbook.gateway.binance.venue import OPEN_MOST
 from crossbook.gateway.binance.ws_api import client, methods
 from crossbook.gateway.web.websocket import Limits
@@ -52,7 +52,7 @@ def test_every_event_is_listed_with_its_fields() -> None:
 
 
 def test_every_field_of_a_report_is_listed() -> None:
-    order = OpenOrder(example(), 1, "", Side.BUY, 1, 1, 1, 1, 0, 0, 0, False, 0, 1, 1, 0)
+    order = ReportedOrder(example(), 1, "", Side.BUY, 1, 1, 1, 1, 0, 0, 0, False, 0, 1, 1, 0)
     reason = int(RejectReason.IMMEDIATE_OR_CANCEL)
     change = Change(events.EXPIRED, int(OrderStatus.EXPIRED), 1, 1, None, False, "", reason, 1)
     report = events.execution_report(order, change)

@@ -147,7 +147,7 @@ def _tables_so_far(engine: Engine) -> dict[str, list[Row]]:
     try:
         return tables_of(engine)
     except DBAPIError:
-        return {name: [] for name in ("orders", "fills", "trades", "candles")}
+        return {name: [] for name in ("orders", "fills", "trades", "candles", "amendments")}
 
 
 def run_recorder(exchange: Exchange, *arguments: str) -> "subprocess.Popen[bytes]":

@@ -113,7 +113,9 @@ def test_a_stream_goes_on_after_its_matcher_and_ends_with_its_gateway() -> None:
         assert user.until("executionReport", x="CANCELED")["i"] == order["orderId"]
         message = json.loads(listening.recv(timeout=SECONDS))
         assert (message["stream"], message["data"]["x"]) == (key, "CANCELED")
+        market = stack.enter_context(connect(f"{address}/ws/0"))
         exchange.send_signal("gateway", signal.SIGTERM)
+        assert json.loads(market.recv(timeout=SECONDS))["e"] == "serverShutdown"
         assert user.until("serverShutdown")
         assert json.loads(listening.recv(timeout=SECONDS))["data"]["e"] == "serverShutdown"
         for socket in (user.socket, listening):

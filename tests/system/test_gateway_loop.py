@@ -10,6 +10,7 @@ from crossbook.common.messages.codec import decode_replies, encode
 from crossbook.common.messages.entry import TOKEN_BYTES, Ack, Ping, Reply
 from crossbook.common.process.connections import Bounds, Connections, Peer
 from crossbook.common.process.counters import Buckets
+from crossbook.gateway.orders import service
 from crossbook.gateway.orders.service import REPLIES_MAX, OrderService
 from tests.worlds.desk_world import DeskWorld
 from tests.worlds.websocket_server import SECONDS, run, until
@@ -105,6 +106,26 @@ def test_a_frame_has_a_thousand_replies_at_most(count: int, frames: list[int]) -
         with service_world() as world:
             await world.send((b"far", [ACK] * count))
             assert world.frames() == frames
+
+    run(main())
+
+
+def test_what_several_sessions_receive_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        with service_world() as world:
+            encoded: list[int] = []
+
+            def counted(replies: list[Reply]) -> bytes:
+                encoded.append(len(replies))
+                return encode(replies)
+
+            monkeypatch.setattr(service, "encode", counted)
+            own = Ack(7, 2, 1, 0, "", 10, 5)
+            await world.send(
+                (b"gone", [ACK] * 2), (b"far", [ACK] * 2), (b"lost", [ACK, own]), (b"late", [ACK])
+            )
+            assert encoded == [2, 2, 1]
+            assert world.frames() == [2]
 
     run(main())
 

@@ -25,7 +25,7 @@ from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.recovery.snapshot import state_hash
-from crossbook.matcher.recovery.verify import Verdict
+from crossbook.matcher.recovery.verify import Verification
 from tests.system.exchange import PROCESSES, REPOSITORY, Exchange
 from tests.system.session import RawSession
 
@@ -77,11 +77,11 @@ def summary(process: "subprocess.Popen[bytes]", seconds: float = 60.0) -> dict[s
     return facts
 
 
-def verify(directory: Path) -> Verdict:
+def verify(directory: Path) -> Verification:
     """The result of `crossbook verify` of a data directory."""
     command = [sys.executable, "-m", "crossbook", "verify", str(directory), "--json"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, timeout=60)
-    return msgspec.json.decode(done.stdout, type=Verdict)
+    return msgspec.json.decode(done.stdout, type=Verification)
 
 
 class Left:

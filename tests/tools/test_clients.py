@@ -38,6 +38,18 @@ def test_an_environment_is_absent_until_it_is_installed(
     assert clients.install(NAME) == "", "it is there"
 
 
+def test_an_environment_that_is_made_by_hand_is_used_once_it_is_there(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "BY_HAND", {"other": "made by hand"})
+    assert clients.absence("other") == "made by hand"
+    assert "other" not in clients.names()
+    program = Path(clients.interpreter("other"))
+    program.parent.mkdir(parents=True)
+    program.touch()
+    assert clients.absence("other") == ""
+
+
 def test_other_pins_make_an_environment_anew(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands(monkeypatch, DONE)
     clients.install(NAME)

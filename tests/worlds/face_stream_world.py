@@ -12,7 +12,7 @@ from crossbook.gateway.binance.market import documents
 from crossbook.gateway.binance.market.intervals import Interval
 from crossbook.gateway.binance.streams.route import StreamPaths
 from crossbook.gateway.binance.streams.streams import FaceStreams
-from crossbook.gateway.web.channel import Refusal
+from crossbook.gateway.web.channel import HandshakeRefusal
 from tests.worlds.feed_source import SYMBOL, FeedSource
 from tests.worlds.json_book import Rows
 from tests.worlds.stream_world import DrivenWorld, FakeConnection, messages
@@ -61,7 +61,7 @@ class FaceStreamWorld(DrivenWorld):
         path, _, query = path.partition("?")
         client = self.paths.find(path, query)
         assert client is not None
-        assert not isinstance(client, Refusal), client
+        assert not isinstance(client, HandshakeRefusal), client
         return FakeConnection(client)
 
     def snapshot(self, limit: int = 5_000) -> dict[str, Any]:

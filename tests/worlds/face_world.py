@@ -19,7 +19,8 @@ from crossbook.common.rules import Rules
 from crossbook.gateway.auth.access import AnyAccount
 from crossbook.gateway.auth.opened_accounts import OpenedAccounts
 from crossbook.gateway.binance.assembly import FaceLimits, rest_face
-from crossbook.gateway.binance.signing import Keys
+from crossbook.gateway.binance.listen_keys import ListenKeys
+from crossbook.gateway.binance.signing import KeySource
 from crossbook.gateway.limits.account_limits import UNLIMITED, AccountLimits
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.hosts import AllowedHosts
@@ -41,9 +42,10 @@ class FaceWorld(RestWorld):
         rules: Rules | None = None,
         limits: AccountLimits = UNLIMITED,
         face: FaceLimits | None = None,
-        keys: Keys | None = None,
+        keys: KeySource | None = None,
         opened: OpenedAccounts | None = None,
         market_data_is_keyed: bool = False,
+        listen_keys: ListenKeys | None = None,
     ) -> None:
         super().__init__(rules=rules, limits=limits)
         self.batches: list[EventBatch] = []
@@ -77,6 +79,7 @@ class FaceWorld(RestWorld):
             AnyAccount(1, opened).check if keys is None else None,
             market_data_is_keyed,
             self.wall,
+            listen_keys=listen_keys,
         )
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.face), base_url="http://localhost"

@@ -125,7 +125,7 @@ class FeedSource:
                 time_ns=self.seq * SECOND_NS // 9,
             )  # fmt: skip
             frames.append(self._send("trade", Trades(SYMBOL, [trade])))
-            self.series.add(5, 1, 5, trade.trade_id, trade.seq, trade.time_ns)
+            self.series.add(5, 1, 5, trade.trade_id, trade.seq, trade.time_ns, 1)
             candles = Candles(SYMBOL, self.seq, self.series.drain_changed(), 0)
             frames.append(self._send("candle", candles))
             self.ticker = Ticker(SYMBOL, self.seq, *[self.trade_id] * 16)

@@ -18,13 +18,13 @@ MINUTE_NS = 60 * SECOND_NS
 
 
 def trade(trade_id: int, price: int, lots: int, time_ns: int, seq: int = 0) -> Trade:
-    """A trade whose `seq` is ten times its id unless given."""
+    """A trade whose `seq` is ten times its id unless given. Takers buy and sell in turns."""
     return Trade(
         seq=seq or 10 * trade_id,
         trade_id=trade_id,
         price_ticks=price,
         quantity_lots=lots,
-        aggressor_side=1,
+        aggressor_side=2 - trade_id % 2,
         maker_order_id=1,
         taker_order_id=2,
         time_ns=time_ns,
@@ -51,6 +51,11 @@ def plain_candles(trades: Sequence[Trade], interval_s: int, notional: int) -> li
             first_trade_id=group[0].trade_id,
             last_trade_id=group[-1].trade_id,
             seq=group[-1].seq,
+            taker_buy_lots=sum(each.quantity_lots for each in group if each.aggressor_side == 1),
+            taker_buy_quote_volume=notional
+            * sum(
+                each.price_ticks * each.quantity_lots for each in group if each.aggressor_side == 1
+            ),
         )
         for open_ns, group in groups.items()
     ]

@@ -10,7 +10,7 @@ from crossbook.common.messages.feed import Snapshot
 from crossbook.common.types import Side
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.streams.together import DrivenStreams
-from crossbook.gateway.web.channel import Channel, Refusal
+from crossbook.gateway.web.channel import Channel, HandshakeRefusal
 from tests.worlds.feed_source import SYMBOL, FeedSource
 from tests.worlds.json_book import JsonBook, Rows
 
@@ -155,13 +155,13 @@ class StreamWorld(DrivenWorld):
     def connect(self, path: str = f"/ws/market-data/{SYMBOL}") -> FakeConnection:
         path, _, query = path.partition("?")
         target = self.streams.route(path, query)
-        assert not isinstance(target, Refusal), target
+        assert not isinstance(target, HandshakeRefusal), target
         return FakeConnection(target)
 
-    def refused(self, path: str) -> Refusal:
+    def refused(self, path: str) -> HandshakeRefusal:
         path, _, query = path.partition("?")
         target = self.streams.route(path, query)
-        assert isinstance(target, Refusal)
+        assert isinstance(target, HandshakeRefusal)
         return target
 
     def pump(self) -> None:

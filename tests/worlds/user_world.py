@@ -9,15 +9,17 @@ import hmac
 import json
 from typing import Any
 
-from crossbook.common.messages.commands import AdjustBalance
+from crossbook.common.messages.commands import AdjustBalance, Command
 from crossbook.common.messages.entry import MassCancel
 from crossbook.common.messages.events import EventBatch
 from crossbook.gateway.binance.streams.client import StreamClient
 from crossbook.gateway.binance.streams.route import StreamPaths
 from crossbook.gateway.binance.streams.streams import FaceStreams
+from crossbook.gateway.binance.user.streams import UserStreams
 from crossbook.gateway.binance.ws_api.api import PATH
 from crossbook.gateway.binance.ws_api.assembly import user_face
 from crossbook.gateway.binance.ws_api.client import ApiClient
+from crossbook.gateway.faults.assembly import GatewayFaults
 from crossbook.gateway.web.channel import Handshake
 from tests.worlds.event_loop import next_iteration
 from tests.worlds.face_world import FaceWorld
@@ -29,13 +31,18 @@ PEER = "127.0.0.1"
 
 
 class UserWorld(FaceWorld):
-    """The face with its WebSocket API."""
+    """The face with its WebSocket API; its accounts are behind the rules of `faults`, where there
+    are some."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, faults: GatewayFaults | None = None, **options: Any) -> None:
+        keys = None if faults is None else faults.listen_keys()
+        super().__init__(listen_keys=keys, **options)
         view: Any = self.market
         self.streams = FaceStreams(view, lambda *_: None, LIFETIME_S)
-        self.user = user_face(self.face, self.streams, self.sessions, LIFETIME_S, self.wall)
+        make = UserStreams if faults is None else faults.user_streams(self.face.venue)
+        self.user = user_face(
+            self.face, self.streams, self.sessions, LIFETIME_S, self.wall, make_streams=make
+        )
         self.api = self.user.api
         self._adjusted = 0
         self._paths = StreamPaths(self.streams, lambda: ())
@@ -61,7 +68,10 @@ class UserWorld(FaceWorld):
         """Deposit or withdraw an amount."""
         self._adjusted += 1
         name = f"transfer-{self._adjusted}"
-        command = AdjustBalance(0, self._adjusted, account, 1, asset, units, name)
+        self.command(AdjustBalance(0, self._adjusted, account, 1, asset, units, name))
+
+    def command(self, command: Command) -> None:
+        """Apply a command of an administrator."""
         first_seq = self.engine.seq + 1
         events = self.engine.apply(command, NOW_NS)
         self.desk.apply(

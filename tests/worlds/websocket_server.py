@@ -8,7 +8,7 @@ from typing import Any
 
 import uvloop
 
-from crossbook.gateway.web.channel import Connection, Handshake, Refusal, text_frame
+from crossbook.gateway.web.channel import Connection, Handshake, HandshakeRefusal, text_frame
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.listener import listening
 from crossbook.gateway.web.websocket import Hub, Limits
@@ -65,13 +65,13 @@ class WebSocketWorld:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/echo"
 
-    def route(self, handshake: Handshake) -> Echo | Refusal:
+    def route(self, handshake: Handshake) -> Echo | HandshakeRefusal:
         path = handshake.path
         if path == "/broken":
             raise RuntimeError("on purpose")
         if path == "/echo":
             return self.echo
-        return Refusal(404, f"no stream at {path}?{handshake.query}")
+        return HandshakeRefusal(404, f"no stream at {path}?{handshake.query}")
 
     async def raw(self, path: str = "/echo") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection after its handshake."""

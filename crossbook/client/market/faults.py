@@ -1,5 +1,5 @@
 """The methods of `Faults` for market data (the feed over ZeroMQ, WebSocket streams, the book that
-both show) and for the venue (instruments, disk, clock, processes)."""
+both show), for the Binance-spot face, and for the venue (instruments, disk, clock, processes)."""
 
 from abc import abstractmethod
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
@@ -29,16 +29,33 @@ class OnFeed(Schedule, total=False):
 class OnStreams(Schedule, total=False):
     """The messages of streams that a rule concerns; without a selector, all market data."""
 
-    stream: Literal["market-data", "trades", "candles", "ticker"]
+    stream: Literal["market-data", "trades", "candles", "ticker", "binance"]
     symbol: str
-    type: Literal["snapshot", "l2_update", "bbo", "trade", "candle", "ticker", "state"]
+    type: Literal[
+        "snapshot", "l2_update", "bbo", "trade", "candle", "ticker", "state",
+        "depthUpdate", "partialDepth", "aggTrade", "bookTicker", "kline", "24hrTicker",
+        "24hrMiniTicker",
+    ]  # fmt: skip
 
 
 class OnStreamConnections(Schedule, total=False):
     """The connections to streams that a rule concerns; without a selector, all."""
 
-    stream: Literal["market-data", "trades", "candles", "ticker"]
+    stream: Literal["market-data", "trades", "candles", "ticker", "binance", "binance-api"]
     symbol: str
+
+
+class OnFaceConnections(Schedule, total=False):
+    """The connections of the Binance-spot face that a rule concerns; without a selector, all."""
+
+    stream: Literal["binance", "binance-api"]
+    symbol: str
+
+
+class OnListenKeys(Schedule, total=False):
+    """The listen keys of the Binance-spot face that a rule concerns; without a selector, all."""
+
+    account: int
 
 
 class MarketAndVenueFaults(Generic[F]):
@@ -147,6 +164,14 @@ class MarketAndVenueFaults(Generic[F]):
     def stream_heartbeat_stopped(self, **on: Unpack[OnStreamConnections]) -> F:
         """Send no heartbeats on streams."""
         return self.add("stream_heartbeat_stopped", **on)
+
+    def server_shutdown(self, seconds: float, **on: Unpack[OnFaceConnections]) -> F:
+        """Send `serverShutdown` to each connection of the face, and end it so much later."""
+        return self.add("server_shutdown", seconds=seconds, **on)
+
+    def listen_key_expired(self, seconds: float, **on: Unpack[OnListenKeys]) -> F:
+        """End each listen key of the face after so many seconds."""
+        return self.add("listen_key_expired", seconds=seconds, **on)
 
     def halt(self, symbol: str | None = None) -> F:
         """Halt an instrument, or all, until the rule is removed."""

@@ -21,7 +21,7 @@ from crossbook.gateway.binance.symbols import face_symbol
 _SELL: Final = int(Side.SELL)
 
 
-class Depth(Struct, rename="camel"):
+class PartialDepth(Struct, rename="camel"):
     """The best levels of a book as [price, quantity], best first. `last_update_id` is a number of
     the numbering of the depth streams."""
 
@@ -30,7 +30,7 @@ class Depth(Struct, rename="camel"):
     asks: list[tuple[str, str]]
 
 
-class Trade(Struct, rename="camel"):
+class PublicTrade(Struct, rename="camel"):
     """One public trade."""
 
     id: int
@@ -209,16 +209,18 @@ def levels(instrument: Instrument, listed: list[tuple[int, int]]) -> list[tuple[
     return [(price(ticks), quantity(lots) if lots else ZERO) for ticks, lots in listed]
 
 
-def depth(instrument: Instrument, book: LocalBook, number: int, limit: int) -> Depth:
+def depth(instrument: Instrument, book: LocalBook, number: int, limit: int) -> PartialDepth:
     """The best levels of a book that has this number."""
-    return Depth(number, levels(instrument, book.bids(limit)), levels(instrument, book.asks(limit)))
+    return PartialDepth(
+        number, levels(instrument, book.bids(limit)), levels(instrument, book.asks(limit))
+    )
 
 
-def trade(instrument: Instrument, record: TradeRecord, unit_ns: int) -> Trade:
+def trade(instrument: Instrument, record: TradeRecord, unit_ns: int) -> PublicTrade:
     """One trade. The buyer made it where the seller came later."""
     grid = grid_of(instrument)
     notional = record.price_ticks * record.quantity_lots * instrument.notional_per_tick_lot
-    return Trade(
+    return PublicTrade(
         record.trade_id,
         grid.price.text(record.price_ticks),
         grid.quantity.text(record.quantity_lots),
@@ -246,8 +248,7 @@ def aggregate(instrument: Instrument, record: TradeRecord, unit_ns: int) -> dict
 def kline(
     instrument: Instrument, interval: Interval, candle: Candle, unit_ns: int
 ) -> tuple[int | str, ...]:
-    """The twelve columns of a kline. The exchange does not keep the part that takers bought, so
-    that the tenth and the eleventh are zero."""
+    """The twelve columns of a kline; the tenth and the eleventh are what takers bought."""
     grid = grid_of(instrument)
     price = grid.price.text
     return (
@@ -260,8 +261,8 @@ def kline(
         interval.end_of(candle.open_ns) // unit_ns - 1,
         grid.quote.text(candle.quote_volume),
         candle.trades,
-        ZERO,
-        ZERO,
+        grid.quantity.text(candle.taker_buy_lots),
+        grid.quote.text(candle.taker_buy_quote_volume),
         "0",
     )
 

@@ -14,22 +14,14 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.binance.market import documents
 from crossbook.gateway.binance.market.face_market import FaceMarket
-from crossbook.gateway.binance.market.intervals import INTERVALS, Interval
+from crossbook.gateway.binance.market.intervals import DAY_NS, INTERVALS, Interval
 from crossbook.gateway.binance.market.klines import joined_window
-from crossbook.gateway.binance.market.reading import (
-    Parameters,
-    choice,
-    interval_of,
-    limit_of,
-    span_of,
-    symbols_of,
-    whole,
-)
-from crossbook.gateway.binance.market.record import MarketRecord
-from crossbook.gateway.binance.market.windows import window_interval
-from crossbook.gateway.binance.parameters import MS
+from crossbook.gateway.binance.market.recorded_market import RecordedMarket
+from crossbook.gateway.binance.market.windows import day_begin_ns, window_interval
+from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.problem import (
     BAD_COMBINATION,
+    INVALID_INTERVAL,
     Refusal,
     busy,
     invalid_symbol,
@@ -44,6 +36,9 @@ TRADES_DEFAULT: Final = 500
 TRADES_MOST: Final = 1_000
 KLINES_DEFAULT: Final = 500
 KLINES_MOST: Final = 1_000
+
+WINDOWS_MOST: Final = 100
+"""Most symbols of one request for windows."""
 
 AVERAGE_MINUTES: Final = 5
 """Minutes of `avgPrice`."""
@@ -62,7 +57,7 @@ class MarketQueries:
         self,
         symbols: SymbolTable,
         market: FaceMarket,
-        record: MarketRecord,
+        record: RecordedMarket,
         now_ns: Callable[[], int],
         number_of: NumberOf | None = None,
     ) -> None:
@@ -72,71 +67,71 @@ class MarketQueries:
         self._now_ns = now_ns
         self._number_of: NumberOf = number_of or _number_of
 
-    async def depth(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def depth(self, asked: Parameters) -> Any:
         """`GET depth`: the best `limit` levels, 100 by default and 5,000 at most."""
-        instrument = self._instrument(parameters)
-        limit = limit_of(parameters, DEPTH_DEFAULT, DEPTH_MOST)
+        instrument = self._instrument(asked)
+        limit = asked.count("limit", DEPTH_DEFAULT, DEPTH_MOST)
         book = self._book(instrument)
         number = self._number_of(instrument.symbol, book)
         return documents.depth(instrument, book, number, limit)
 
-    async def trades(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def trades(self, asked: Parameters) -> Any:
         """`GET trades`: the last trades, oldest first."""
-        instrument = self._instrument(parameters)
+        instrument = self._instrument(asked)
         rows = await self._record.last_trades(
-            instrument, limit_of(parameters, TRADES_DEFAULT, TRADES_MOST)
+            instrument, asked.count("limit", TRADES_DEFAULT, TRADES_MOST)
         )
-        return [documents.trade(instrument, row, unit_ns) for row in rows]
+        return [documents.trade(instrument, row, asked.unit_ns) for row in rows]
 
-    async def historical_trades(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def historical_trades(self, asked: Parameters) -> Any:
         """`GET historicalTrades`: the trades from `fromId` on, or the last ones without it."""
-        instrument = self._instrument(parameters)
-        from_id = whole(parameters, "fromId")
-        limit = limit_of(parameters, TRADES_DEFAULT, TRADES_MOST)
+        instrument = self._instrument(asked)
+        from_id = asked.integer("fromId")
+        limit = asked.count("limit", TRADES_DEFAULT, TRADES_MOST)
         if from_id is None:
             rows = await self._record.last_trades(instrument, limit)
         else:
-            rows = await self._record.trades_from(instrument, _trade_id(from_id), limit)
-        return [documents.trade(instrument, row, unit_ns) for row in rows]
+            rows = await self._record.trades_from(instrument, from_id, limit)
+        return [documents.trade(instrument, row, asked.unit_ns) for row in rows]
 
-    async def agg_trades(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def agg_trades(self, asked: Parameters) -> Any:
         """`GET aggTrades`: from `fromId` on, or between two times, or the last ones. Every trade is
         an aggregate of its own."""
-        instrument = self._instrument(parameters)
-        from_id = whole(parameters, "fromId")
-        start_ns, end_ns = span_of(parameters)
-        limit = limit_of(parameters, TRADES_DEFAULT, TRADES_MOST)
+        instrument = self._instrument(asked)
+        from_id = asked.integer("fromId")
+        start_ns, end_ns = asked.span_ns()
+        limit = asked.count("limit", TRADES_DEFAULT, TRADES_MOST)
         record = self._record
         if from_id is not None:
             if start_ns is not None or end_ns is not None:
                 raise Refusal(BAD_COMBINATION, "Combination of optional parameters invalid.")
-            rows = await record.trades_from(instrument, _trade_id(from_id), limit)
+            rows = await record.trades_from(instrument, from_id, limit)
         elif start_ns is None and end_ns is None:
             rows = await record.last_trades(instrument, limit)
         else:
             rows = await record.trades_between(instrument, start_ns, end_ns, limit)
-        return [documents.aggregate(instrument, row, unit_ns) for row in rows]
+        return [documents.aggregate(instrument, row, asked.unit_ns) for row in rows]
 
-    async def klines(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def klines(self, asked: Parameters) -> Any:
         """`GET klines` and `uiKlines`: the first `limit` intervals from `startTime` on, or the last
         ones up to `endTime`. The interval that runs is among them."""
-        instrument = self._instrument(parameters)
-        interval: Interval = interval_of(parameters, INTERVALS)
-        start_ns, end_ns = span_of(parameters)
-        limit = limit_of(parameters, KLINES_DEFAULT, KLINES_MOST)
-        if parameters.get("timeZone", "0") not in ("0", "00:00", "+00:00", "+0:00", "0:00"):
+        instrument = self._instrument(asked)
+        interval = _interval(asked)
+        start_ns, end_ns = asked.span_ns()
+        limit = asked.count("limit", KLINES_DEFAULT, KLINES_MOST)
+        if (asked.text("timeZone") or "0") not in ("0", "00:00", "+00:00", "+0:00", "0:00"):
             # Days of another zone cannot be made of the exchange's days.
             raise not_valid("timeZone")
         now_ns = self._now_ns()
         rows = await self._record.klines(
             instrument, interval, start_ns, min(now_ns, end_ns or now_ns), limit
         )
-        return [documents.kline(instrument, interval, row, unit_ns) for row in rows]
+        return [documents.kline(instrument, interval, row, asked.unit_ns) for row in rows]
 
-    async def avg_price(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def avg_price(self, asked: Parameters) -> Any:
         """`GET avgPrice`: the volume-weighted average of the last five minutes; the last price
         where nothing traded in them."""
-        instrument = self._instrument(parameters)
+        instrument = self._instrument(asked)
         second = INTERVALS["1s"]
         now_ns = self._now_ns()
         first_ns = second.begin_of(now_ns - AVERAGE_MINUTES * 60 * SECOND_NS) + SECOND_NS
@@ -146,11 +141,11 @@ class MarketQueries:
         quote = sum(each.quote_volume for each in seconds)
         price = documents.average_or_last(instrument, quote, volume, last)
         close_ns = last[-1].time_ns if last else 0
-        return documents.AveragePrice(AVERAGE_MINUTES, price, close_ns // unit_ns)
+        return documents.AveragePrice(AVERAGE_MINUTES, price, close_ns // asked.unit_ns)
 
-    async def ticker_24hr(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def ticker_24hr(self, asked: Parameters) -> Any:
         """`GET ticker/24hr`: `FULL` by default, or `MINI`; an object for `symbol`, else a list."""
-        is_full = choice(parameters, "type", _DETAILS, "FULL")
+        is_full = asked.choice("type", _DETAILS, "FULL")
 
         def of(instrument: Instrument) -> Any:
             ticker = self._market.ticker(instrument.symbol)
@@ -158,41 +153,65 @@ class MarketQueries:
                 return None
             if is_full:
                 book = self._market.book(instrument.symbol)
-                return documents.day_ticker(instrument, ticker, book, unit_ns)
-            return documents.mini_ticker(instrument, documents.day_of(ticker), unit_ns)
+                return documents.day_ticker(instrument, ticker, book, asked.unit_ns)
+            return documents.mini_ticker(instrument, documents.day_of(ticker), asked.unit_ns)
 
-        return self._each(parameters, of)
+        return self._each(asked, of)
 
-    async def ticker_price(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def ticker_price(self, asked: Parameters) -> Any:
         """`GET ticker/price`: the last price; an object for `symbol`, else a list."""
 
         def of(instrument: Instrument) -> Any:
             ticker = self._market.ticker(instrument.symbol)
             return None if ticker is None else documents.price_ticker(instrument, ticker)
 
-        return self._each(parameters, of)
+        return self._each(asked, of)
 
-    async def ticker_book(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def ticker_book(self, asked: Parameters) -> Any:
         """`GET ticker/bookTicker`: the best prices; an object for `symbol`, else a list."""
 
         def of(instrument: Instrument) -> Any:
             book = self._market.book(instrument.symbol)
             return None if book is None else documents.book_ticker(instrument, book)
 
-        return self._each(parameters, of)
+        return self._each(asked, of)
 
-    async def ticker(self, parameters: Parameters, unit_ns: int = MS) -> Any:
+    async def ticker(self, asked: Parameters) -> Any:
         """`GET ticker`: the window `windowSize`, a day by default, to the minute, and of more than
         half a day to the quarter of an hour; an object for `symbol`, a list for `symbols`."""
-        interval, count = window_interval(parameters)
-        is_full = choice(parameters, "type", _DETAILS, "FULL")
-        names = symbols_of(parameters)
-        if names is None:
-            raise missing("symbol")
+        interval, count = window_interval(asked)
+        is_full = asked.choice("type", _DETAILS, "FULL")
         now_ns = self._now_ns()
         last_ns = interval.begin_of(now_ns)
         first_ns = interval.after(last_ns, 1 - count)
+        return await self._windows(asked, interval, first_ns, last_ns, now_ns, is_full)
+
+    async def trading_day(self, asked: Parameters) -> Any:
+        """`GET ticker/tradingDay`: the day of `timeZone`, UTC by default, as far as it has come; an
+        object for `symbol`, a list for `symbols`."""
+        is_full = asked.choice("type", _DETAILS, "FULL")
+        now_ns = self._now_ns()
+        first_ns = day_begin_ns(asked, now_ns)
+        quarter = INTERVALS["15m"]
+        return await self._windows(
+            asked, quarter, first_ns, quarter.begin_of(now_ns), first_ns + DAY_NS - asked.unit_ns,
+            is_full,
+        )  # fmt: skip
+
+    async def _windows(
+        self,
+        asked: Parameters,
+        interval: Interval,
+        first_ns: int,
+        last_ns: int,
+        close_ns: int,
+        is_full: bool,
+    ) -> Any:
+        """The tickers of the intervals that begin in `first_ns`..`last_ns`."""
         made = documents.window_ticker if is_full else documents.mini_ticker
+        names = asked.symbol_or_symbols(WINDOWS_MOST)
+        if names is None:
+            raise missing("symbol")
 
         async def of(name: str) -> Any:
             instrument = self._named(name)
@@ -200,16 +219,16 @@ class MarketQueries:
             last = await self._record.last_trades(instrument, 1)
             whole_window: Candle | None = joined_window(candles)
             price = last[-1].price_ticks if last else 0
-            window = documents.window_of(price, whole_window, first_ns, now_ns)
-            return made(instrument, window, unit_ns)
+            window = documents.window_of(price, whole_window, first_ns, close_ns)
+            return made(instrument, window, asked.unit_ns)
 
         if isinstance(names, str):
             return await of(names)
         return [await of(name) for name in names]
 
-    def _each(self, parameters: Parameters, of: Callable[[Instrument], Any]) -> Any:
+    def _each(self, asked: Parameters, of: Callable[[Instrument], Any]) -> Any:
         """The document of the symbol, or a list of those named, or of all that have one."""
-        names = symbols_of(parameters)
+        names = asked.symbol_or_symbols()
         if isinstance(names, str):
             document = of(self._named(names))
             if document is None:
@@ -223,11 +242,8 @@ class MarketQueries:
             raise busy()
         return found
 
-    def _instrument(self, parameters: Parameters) -> Instrument:
-        name = parameters.get("symbol")
-        if not name:
-            raise missing("symbol")
-        return self._named(name)
+    def _instrument(self, asked: Parameters) -> Instrument:
+        return self._named(asked.symbol())
 
     def _named(self, name: str) -> Instrument:
         instrument = self._symbols.find(name)
@@ -242,7 +258,7 @@ class MarketQueries:
         return book
 
 
-Endpoint = Callable[[MarketQueries, Parameters, int], Awaitable[Any]]
+Endpoint = Callable[[MarketQueries, Parameters], Awaitable[Any]]
 
 ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "depth": MarketQueries.depth,
@@ -256,9 +272,10 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "ticker/price": MarketQueries.ticker_price,
     "ticker/bookTicker": MarketQueries.ticker_book,
     "ticker": MarketQueries.ticker,
+    "ticker/tradingDay": MarketQueries.trading_day,
 }
 """The public endpoints of the market below `/api/v3/`, each answered by
-`await ENDPOINTS[path](queries, parameters, unit_ns)`."""
+`await ENDPOINTS[path](queries, asked)`."""
 
 
 def _number_of(symbol: str, book: LocalBook) -> int:
@@ -266,8 +283,9 @@ def _number_of(symbol: str, book: LocalBook) -> int:
     return book.seq
 
 
-def _trade_id(number: int) -> int:
-    """A number of a trade that the record can hold."""
-    if number >= 2**63:
-        raise not_valid("fromId")
-    return number
+def _interval(asked: Parameters) -> Interval:
+    """The interval that is named."""
+    interval = INTERVALS.get(asked.needed("interval"))
+    if interval is None:
+        raise Refusal(INVALID_INTERVAL, "Invalid interval.")
+    return interval

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.binance.market.intervals import Interval
-from crossbook.gateway.binance.market.record import MarketRecord
+from crossbook.gateway.binance.market.recorded_market import RecordedMarket
 from crossbook.gateway.binance.streams.latest import TICKER_NS
 from crossbook.gateway.binance.streams.market import Answered, StreamedMarket
 from crossbook.gateway.binance.streams.streams import FaceStreams
@@ -16,7 +16,7 @@ from crossbook.gateway.problem import Problem
 class AskRecord:
     """Requests earlier candles from the record, one task each on the running event loop."""
 
-    def __init__(self, record: MarketRecord) -> None:
+    def __init__(self, record: RecordedMarket) -> None:
         self._record = record
         # The loop holds tasks weakly.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -49,7 +49,7 @@ class AskRecord:
 
 
 def market_streams(
-    view: StreamedMarket, record: MarketRecord, lifetime_s: int, *, is_manual: bool = False
+    view: StreamedMarket, record: RecordedMarket, lifetime_s: int, *, is_manual: bool = False
 ) -> FaceStreams:
     """The streams of a gateway; their `number_of` is that of its `MarketQueries`. Where the
     exchange's clock is manual, nothing waits for a least time between two events."""

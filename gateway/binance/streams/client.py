@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from crossbook.common.times import SECOND_NS
-from crossbook.gateway.binance.streams.message import MICROSECONDS, WRAPPED
+from crossbook.gateway.binance.streams.message import MICROSECONDS, WRAPPED, shutdown_frame
 from crossbook.gateway.binance.streams.requests import (
     INVALID_REQUEST,
-    StreamError,
-    StreamRequest,
+    SubscriptionError,
+    SubscriptionRequest,
     error_frame,
     read_request,
     result_frame,
@@ -98,6 +98,10 @@ class StreamClient:
         if self._connection is not None:
             self._connection.close(code, reason)
 
+    def shut_down(self, now_ns: int) -> None:
+        """Send that this gateway stops."""
+        self.send(shutdown_frame(self.form, now_ns))
+
     def opened(self, connection: Connection) -> None:
         """Subscribe to the streams that the path names."""
         self._connection = connection
@@ -113,7 +117,7 @@ class StreamClient:
             return
         try:
             self._answer(read_request(text))
-        except StreamError as error:
+        except SubscriptionError as error:
             self.send(error_frame(error))
 
     def drained(self, connection: Connection) -> None:
@@ -132,11 +136,11 @@ class StreamClient:
         self.names.clear()
         self._owner.closed(self)
 
-    def _answer(self, request: StreamRequest) -> None:
+    def _answer(self, request: SubscriptionRequest) -> None:
         if request.method == "SUBSCRIBE":
             if len({*self.names, *request.params}) > STREAMS_MAX:
                 text = f"Invalid request: too many parameters; at most {STREAMS_MAX} streams"
-                raise StreamError(INVALID_REQUEST, text, request.id)
+                raise SubscriptionError(INVALID_REQUEST, text, request.id)
             # The answer comes before the events.
             self.send(result_frame(None, request.id))
             self._subscribe(request.params)

@@ -15,7 +15,7 @@ from crossbook.common.messages.feed import BestBidOffer, Ticker, Trade
 from crossbook.common.messages.history_queries import Candle
 from crossbook.common.types import Side
 from crossbook.gateway.binance.decimals import ZERO, grid_of
-from crossbook.gateway.binance.market.documents import Depth, day_of
+from crossbook.gateway.binance.market.documents import PartialDepth, day_of
 from crossbook.gateway.binance.market.intervals import Interval
 from crossbook.gateway.binance.streams.message import Encode
 from crossbook.gateway.binance.symbols import face_symbol
@@ -29,7 +29,7 @@ _SELL: Final = int(Side.SELL)
 _encode: Final = Encoder().encode
 
 
-class DepthUpdate(Struct, tag_field="e", tag="depthUpdate"):
+class DepthEvent(Struct, tag_field="e", tag="depthUpdate"):
     """Levels that changed, as total quantities; eight zeros behind the point remove a level."""
 
     event_time: int = field(name="E")
@@ -68,7 +68,7 @@ class AggTradeEvent(Struct, tag_field="e", tag="aggTrade"):
     ignored: bool = field(name="M", default=True)
 
 
-class BookTicker(Struct):
+class BookTickerEvent(Struct):
     """Best bid and offer; zero where a side is empty. Clients know it by the lack of `e`."""
 
     update_id: int = field(name="u")
@@ -96,8 +96,8 @@ class KlineFacts(Struct):
     trades: int = field(name="n")
     is_final: bool = field(name="x")
     quote_volume: str = field(name="q")
-    taker_volume: str = field(name="V", default=ZERO)
-    taker_quote_volume: str = field(name="Q", default=ZERO)
+    taker_volume: str = field(name="V")
+    taker_quote_volume: str = field(name="Q")
     ignored: str = field(name="B", default="0")
 
 
@@ -165,13 +165,13 @@ class EventMaker:
         """Levels that changed in `first_id`..`last_id`, with zero lots where removed."""
         rows = self._rows
         return lambda unit_ns: _encode(
-            DepthUpdate(time_ns // unit_ns, self.symbol, first_id, last_id, rows(bids), rows(asks))
+            DepthEvent(time_ns // unit_ns, self.symbol, first_id, last_id, rows(bids), rows(asks))
         )
 
     def partial_depth(self, number: int, bids: Levels, asks: Levels) -> Encode:
         """The best levels of a book; no field names event or symbol."""
         rows = self._rows
-        return lambda _: _encode(Depth(number, rows(bids), rows(asks)))
+        return lambda _: _encode(PartialDepth(number, rows(bids), rows(asks)))
 
     def trade(self, trade: Trade) -> Encode:
         """One trade. The buyer made it where the seller came later."""
@@ -206,7 +206,7 @@ class EventMaker:
     def book_ticker(self, best: BestBidOffer) -> Encode:
         """Best bid and offer."""
         return lambda _: _encode(
-            BookTicker(
+            BookTickerEvent(
                 best.seq,
                 self.symbol,
                 self._price(best.bid_ticks),
@@ -237,6 +237,8 @@ class EventMaker:
                 candle.trades,
                 is_final,
                 grid.quote.text(candle.quote_volume),
+                grid.quantity.text(candle.taker_buy_lots),
+                grid.quote.text(candle.taker_buy_quote_volume),
             )
             return _encode(KlineEvent(time_ns // unit_ns, self.symbol, facts))
 

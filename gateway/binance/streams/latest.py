@@ -102,7 +102,7 @@ class BookTickerStream(LatestStream):
         return None if best is None else Message(self.name, self._events.book_ticker(best))
 
 
-class TickerStream(LatestStream):
+class DayTickerStream(LatestStream):
     """`<symbol>@ticker` and `@miniTicker`: the last 24 hours, at most once a second."""
 
     takes = (Ticker,)

@@ -19,10 +19,10 @@ from crossbook.gateway.binance.market.intervals import INTERVALS, Interval
 from crossbook.gateway.binance.streams.depth import DepthStream, PartialDepthStream
 from crossbook.gateway.binance.streams.events import EventMaker
 from crossbook.gateway.binance.streams.klines import KlineStream
-from crossbook.gateway.binance.streams.latest import BookTickerStream, TickerStream
+from crossbook.gateway.binance.streams.latest import BookTickerStream, DayTickerStream
 from crossbook.gateway.binance.streams.names import StreamName
 from crossbook.gateway.binance.streams.stream import FaceStream
-from crossbook.gateway.binance.streams.trades import TradeStream
+from crossbook.gateway.binance.streams.trades import TradeEventStream
 
 Answered = Callable[[Sequence[Candle] | None], None]
 
@@ -151,9 +151,9 @@ class FaceMarketStreams:
         if meaning.kind == "depth":
             return DepthStream(name, events, meaning.pace_ms, book)
         if meaning.kind == "trade":
-            return TradeStream(name, events.trade)
+            return TradeEventStream(name, events.trade)
         if meaning.kind == "aggTrade":
-            return TradeStream(name, events.agg_trade)
+            return TradeEventStream(name, events.agg_trade)
         if meaning.kind == "kline":
             return self._kline(name, INTERVALS[meaning.interval])
         if meaning.kind == "bookTicker":
@@ -162,7 +162,7 @@ class FaceMarketStreams:
                 best.apply(BestBidOffer(symbol, present.seq, *present.best, self.time_ns))
             return best
         is_mini = meaning.kind == "miniTicker"
-        stream = TickerStream(name, events, is_mini=is_mini, least_ns=self._ticker_ns)
+        stream = DayTickerStream(name, events, is_mini=is_mini, least_ns=self._ticker_ns)
         ticker = self._view.ticker(symbol)
         if ticker is not None:
             stream.apply(ticker)

@@ -12,6 +12,9 @@ WRAPPED: Final = 1
 MICROSECONDS: Final = 2
 """Bit of a form: times are in microseconds, not in milliseconds."""
 
+SHUTDOWN: Final = "!serverShutdown"
+"""The stream that a wrapped event about the end of this gateway names."""
+
 FORMS: Final = 4
 """Forms of one event; a form is a sum of the bits above."""
 
@@ -60,3 +63,13 @@ def in_form(name: str, payload: bytes, form: int) -> bytes:
     """The document of an event in a form. A name that is a stream or a key has no character that
     JSON would escape."""
     return b'{"stream":"%b","data":%b}' % (name.encode(), payload) if form & WRAPPED else payload
+
+
+def shutdown_frame(form: int, time_ns: int) -> bytes:
+    """The frame in which a gateway sends that it stops.
+
+    >>> shutdown_frame(WRAPPED, 5_000_000)[2:]
+    b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":5}}'
+    """
+    payload = b'{"e":"serverShutdown","E":%d}' % (time_ns // unit_of(form))
+    return text_frame(in_form(SHUTDOWN, payload, form))

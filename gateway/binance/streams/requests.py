@@ -31,7 +31,7 @@ _encode: Final = msgspec.json.Encoder().encode
 _ID_MAX: Final = 36
 
 
-class StreamError(Exception):
+class SubscriptionError(Exception):
     """Refuses a request: a code, and a text for people. `id` is that of the request, null where it
     could not be read."""
 
@@ -42,7 +42,7 @@ class StreamError(Exception):
         self.id = number
 
 
-class StreamRequest(msgspec.Struct, frozen=True):
+class SubscriptionRequest(msgspec.Struct, frozen=True):
     """A request that is sound: the names or the property that it is about."""
 
     method: str
@@ -50,8 +50,8 @@ class StreamRequest(msgspec.Struct, frozen=True):
     id: Any
 
 
-def read_request(text: str) -> StreamRequest:
-    """The request of a message; raises `StreamError`.
+def read_request(text: str) -> SubscriptionRequest:
+    """The request of a message; raises `SubscriptionError`.
 
     >>> read_request('{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":"a"}').params
     ('btcusdt@trade',)
@@ -59,14 +59,14 @@ def read_request(text: str) -> StreamRequest:
     try:
         message = _decode(text)
     except BAD_BYTES as error:
-        raise StreamError(INVALID_JSON, f"Invalid JSON: {error}"[:NAMES_SHOWN]) from None
+        raise SubscriptionError(INVALID_JSON, f"Invalid JSON: {error}"[:NAMES_SHOWN]) from None
     if not isinstance(message, dict):
-        raise StreamError(INVALID_JSON, "Invalid JSON: expected an object")
+        raise SubscriptionError(INVALID_JSON, "Invalid JSON: expected an object")
     number = message.get("id")
     is_text = isinstance(number, str) and len(number) <= _ID_MAX
     is_number = isinstance(number, int) and not isinstance(number, bool) and number >= 0
     if number is not None and not is_text and not is_number:
-        raise StreamError(
+        raise SubscriptionError(
             INVALID_REQUEST, "Invalid request: request ID must be an unsigned integer"
         )
     method = message.get("method")
@@ -74,29 +74,29 @@ def read_request(text: str) -> StreamRequest:
         known = ", ".join(f"`{each}`" for each in METHODS)
         shown = str(method)[:NAMES_SHOWN]
         text = f"Invalid request: unknown variant `{shown}`, expected one of {known}"
-        raise StreamError(INVALID_REQUEST, text, number)
+        raise SubscriptionError(INVALID_REQUEST, text, number)
     params = message.get("params", [])
     if params is None:
         params = []
     if not isinstance(params, list):
-        raise StreamError(INVALID_REQUEST, "Invalid request: params must be a list", number)
+        raise SubscriptionError(INVALID_REQUEST, "Invalid request: params must be a list", number)
     _check_params(method, params, number)
-    return StreamRequest(method, tuple(params), number)
+    return SubscriptionRequest(method, tuple(params), number)
 
 
 def _check_params(method: str, params: list[Any], number: Any) -> None:
     if method in ("SUBSCRIBE", "UNSUBSCRIBE"):
         if not all(isinstance(name, str) for name in params):
             text = "Invalid request: stream name must be a string"
-            raise StreamError(INVALID_REQUEST, text, number)
+            raise SubscriptionError(INVALID_REQUEST, text, number)
     elif method in ("SET_PROPERTY", "GET_PROPERTY"):
         if not params or not isinstance(params[0], str):
             text = "Invalid request: property name must be a string"
-            raise StreamError(INVALID_REQUEST, text, number)
+            raise SubscriptionError(INVALID_REQUEST, text, number)
         if params[0] != COMBINED:
-            raise StreamError(UNKNOWN_PROPERTY, "Unknown property", number)
+            raise SubscriptionError(UNKNOWN_PROPERTY, "Unknown property", number)
         if method == "SET_PROPERTY" and (len(params) != 2 or not isinstance(params[1], bool)):
-            raise StreamError(BAD_VALUE, "Invalid value type: expected Boolean", number)
+            raise SubscriptionError(BAD_VALUE, "Invalid value type: expected Boolean", number)
 
 
 def result_frame(result: Any, number: Any) -> bytes:
@@ -104,6 +104,6 @@ def result_frame(result: Any, number: Any) -> bytes:
     return text_frame(_encode({"result": result, "id": number}))
 
 
-def error_frame(error: StreamError) -> bytes:
+def error_frame(error: SubscriptionError) -> bytes:
     """The answer to a request that failed."""
     return text_frame(_encode({"error": {"code": error.code, "msg": error.msg}, "id": error.id}))

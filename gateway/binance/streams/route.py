@@ -10,7 +10,7 @@ from typing import Final
 from crossbook.gateway.binance.streams.client import STREAMS_MAX, StreamClient, Subscriptions
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import pairs_of
-from crossbook.gateway.web.channel import Refusal, refusal_of
+from crossbook.gateway.web.channel import HandshakeRefusal, refusal_of
 
 RAW: Final = "/ws"
 WRAPPED: Final = "/stream"
@@ -33,7 +33,7 @@ class StreamPaths:
         self._streams = streams
         self._symbols = symbols
 
-    def find(self, path: str, query: str) -> StreamClient | Refusal | None:
+    def find(self, path: str, query: str) -> StreamClient | HandshakeRefusal | None:
         """The client of a path and query string; None for a path that is not of this face."""
         for prefix in PREFIXED:
             if path == prefix or path.startswith(f"{prefix}/"):
@@ -57,7 +57,7 @@ class StreamPaths:
             elif parameter == "timeUnit":
                 unit = value
         if len(names) > STREAMS_MAX:
-            return Refusal(400, f"streams: {len(names)} names; at most {STREAMS_MAX}")
+            return HandshakeRefusal(400, f"streams: {len(names)} names; at most {STREAMS_MAX}")
         return StreamClient(
             self._streams,
             names,

@@ -211,6 +211,11 @@ class FaceStreams:
             del self._clients[client]
             client.close(GOING_AWAY, "a connection ends after its time: connect again")
 
+    def shut_down(self, now_ns: int) -> None:
+        """Send every client that this gateway stops."""
+        for client in self._clients:
+            client.shut_down(now_ns)
+
     def due_ns(self) -> int | None:
         """When `work` has something to send; None when nothing waits."""
         dues = (stream.due_ns() for stream in self._waiting)

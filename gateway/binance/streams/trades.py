@@ -20,7 +20,7 @@ RUN: Final = 300
 _MS: Final = 1_000_000
 
 
-class TradeStream(FaceStream):
+class TradeEventStream(FaceStream):
     """`<symbol>@trade` and `@aggTrade`: every trade, none left out."""
 
     takes = (Trades,)

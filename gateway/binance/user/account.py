@@ -25,8 +25,9 @@ from crossbook.common.types import OrderStatus, RejectReason, Side
 from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.decimals import FaceAxis, asset_axis
 from crossbook.gateway.binance.user import events
+from crossbook.gateway.binance.user.balances import FollowedBalances
 from crossbook.gateway.binance.user.events import Change, UserEvent, execution_report
-from crossbook.gateway.binance.user.orders import OpenOrder, accepted, refused
+from crossbook.gateway.binance.user.reported_order import ReportedOrder, accepted, refused
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
@@ -38,7 +39,7 @@ _EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
 _BUY: Final = int(Side.BUY)
 
 
-class Instruments:
+class InstrumentIndex:
     """The instruments by their numbers, and the axes of the assets. `by_symbol` is the gateway's
     own mapping: an instrument that is added later is found too."""
 
@@ -70,16 +71,20 @@ class AccountEvents:
     """Makes the events of `account`, oldest first; `collect` returns them.
 
     `touched` are the assets whose balance may have changed since the owner took them, `time_ns` the
-    time of the last change.
+    time of the last change. While `balances` are exact, the position after each command follows the
+    reports of that command, and nothing stays touched.
     """
 
-    def __init__(self, account: int, instruments: Instruments, names: CancelNames) -> None:
+    def __init__(self, account: int, instruments: InstrumentIndex, names: CancelNames) -> None:
         self.account = account
         self.touched: dict[str, None] = {}
         self.time_ns = 0
+        self.balances = FollowedBalances()
+        self._seq = 0
+        self._entered: list[ReportedOrder] = []
         self._instruments = instruments
         self._names = names
-        self._orders: dict[int, OpenOrder] = {}
+        self._orders: dict[int, ReportedOrder] = {}
         self._made: list[UserEvent] = []
         # The last trade of an order by quote amount, and its report.
         self._last_trade: tuple[int, UserEvent] | None = None
@@ -100,12 +105,19 @@ class AccountEvents:
         """The number of open orders."""
         return len(self._orders)
 
-    def load(self, orders: Iterable[OpenOrder]) -> None:
+    def load(self, orders: Iterable[ReportedOrder]) -> None:
         """Begin with these open orders."""
         self._orders = {order.order_id: order for order in orders}
+        for order in self._orders.values():
+            if order.is_opaque:
+                self.balances.hide(order.order_id)
+            order.held_units = _open_units(order)
 
     def apply(self, event: Any, time_ns: int) -> None:
         """Apply an event that concerns the account."""
+        if event.seq != self._seq:
+            self._end_command()
+            self._seq = event.seq
         self.time_ns = time_ns
         self._appliers[type(event)](event)
 
@@ -115,16 +127,48 @@ class AccountEvents:
         self._made.append(execution_report(refused(order, instrument, time_ns), change))
 
     def collect(self) -> list[UserEvent]:
-        """Remove and return the events made since the last call."""
+        """Remove and return the events made since the last call, which comes between commands."""
+        self._end_command()
         made, self._made = self._made, []
         return made
 
-    def _known(self, order_id: int, seq: int) -> OpenOrder | None:
+    def position(self, balances: Iterable[tuple[str, int, int]]) -> UserEvent:
+        """Balances of assets, each with its total and held part."""
+        rows = [
+            (asset, total, held, axis)
+            for asset, total, held in balances
+            if (axis := self._instruments.axis(asset)) is not None
+        ]
+        return events.account_position(rows, self.time_ns)
+
+    def _end_command(self) -> None:
+        """Make the position after the events of one command."""
+        for order in self._entered:
+            if order.order_id in self._orders:
+                self.balances.hide(order.order_id)
+        self._entered.clear()
+        if self.touched and self.balances.is_exact:
+            rows = [(asset, *self.balances.of(asset)) for asset in self.touched]
+            self._made.append(self.position(rows))
+            self.touched = {}
+
+    def _count_hold(self, order: ReportedOrder, seq: int) -> None:
+        """Count what an order holds after a change."""
+        units = _open_units(order) if order.order_id in self._orders else 0
+        if units != order.held_units:
+            instrument = order.instrument
+            asset = instrument.quote if order.side == _BUY else instrument.base
+            self.balances.move(seq, asset, 0, units - order.held_units)
+            order.held_units = units
+        if order.order_id not in self._orders:
+            self.balances.show(order.order_id)
+
+    def _known(self, order_id: int, seq: int) -> ReportedOrder | None:
         """The open order of an event; None where the change is in it already."""
         order = self._orders.get(order_id)
         return None if order is None or seq <= order.seen_seq else order
 
-    def _report(self, order: OpenOrder, change: Change) -> UserEvent:
+    def _report(self, order: ReportedOrder, change: Change) -> UserEvent:
         instrument = order.instrument
         self.touched[instrument.base] = self.touched[instrument.quote] = None
         report = execution_report(order, change)
@@ -134,6 +178,9 @@ class AccountEvents:
     def _accepted(self, event: OrderAccepted) -> None:
         order = accepted(event, self._instruments.of(event.instrument), self.time_ns)
         self._orders[order.order_id] = order
+        self._count_hold(order, event.seq)
+        if order.is_opaque:
+            self._entered.append(order)
         self._report(order, Change(events.NEW, _NEW, event.seq, self.time_ns))
 
     def _trade(self, event: TradeExecuted) -> None:
@@ -149,6 +196,7 @@ class AccountEvents:
         if order is None:
             return
         instrument = order.instrument
+        self._count_trade(event, instrument, order.side == _BUY, is_maker)
         order.filled_lots = filled_lots
         order.filled_units += (
             event.price_ticks * event.quantity_lots * instrument.notional_per_tick_lot
@@ -162,12 +210,28 @@ class AccountEvents:
             del self._orders[order_id]
         elif order.quote_amount:
             self._last_trade = order_id, report
+        self._count_hold(order, event.seq)
+
+    def _count_trade(
+        self, event: TradeExecuted, instrument: Instrument, is_buy: bool, is_maker: bool
+    ) -> None:
+        """Count what a trade moves. The fee is taken of the asset received."""
+        base = event.quantity_lots * instrument.base_units_per_lot
+        quote = event.price_ticks * event.quantity_lots * instrument.notional_per_tick_lot
+        fee = event.maker_fee if is_maker else event.taker_fee
+        if is_buy:
+            base, quote = base - fee, -quote
+        else:
+            base, quote = -base, quote - fee
+        self.balances.move(event.seq, instrument.base, base, 0)
+        self.balances.move(event.seq, instrument.quote, quote, 0)
 
     def _canceled(self, event: OrderCanceled) -> None:
         order = self._known(event.order_id, event.seq)
         if order is None:
             return
         del self._orders[order.order_id]
+        self._count_hold(order, event.seq)
         name = self._names.of(order.order_id)
         self._report(
             order,
@@ -179,6 +243,7 @@ class AccountEvents:
         if order is None:
             return
         del self._orders[order.order_id]
+        self._count_hold(order, event.seq)
         kind, status, prevented_lots = events.EXPIRED, _EXPIRED, 0
         if event.reason == RejectReason.SELF_TRADE:
             kind, status = events.TRADE_PREVENTION, _EXPIRED_IN_MATCH
@@ -195,6 +260,7 @@ class AccountEvents:
         if order is None:
             return
         del self._orders[order.order_id]
+        self._count_hold(order, event.seq)
         if self._last_trade is not None and self._last_trade[0] == order.order_id:
             events.complete(self._last_trade[1])
             return
@@ -208,6 +274,9 @@ class AccountEvents:
         order.quantity_lots = event.quantity_lots
         order.trigger_ticks = event.trigger_ticks
         order.display_lots = event.display_lots
+        self._count_hold(order, event.seq)
+        if order.is_opaque:
+            self.balances.hide(order.order_id)
         self._report(order, Change(events.REPLACED, order.status, event.seq, self.time_ns))
 
     def _triggered(self, event: OrderTriggered) -> None:
@@ -223,6 +292,7 @@ class AccountEvents:
             return
         order.quantity_lots = event.quantity_lots
         order.prevented_lots += event.prevented_lots
+        self._count_hold(order, event.seq)
         change = Change(
             events.TRADE_PREVENTION, order.status, event.seq, self.time_ns,
             prevented_lots=event.prevented_lots,
@@ -231,11 +301,18 @@ class AccountEvents:
 
     def _adjusted(self, event: BalanceAdjusted) -> None:
         axis = self._instruments.axis(event.asset)
+        self.balances.set_total(event.seq, event.asset, event.balance)
         if axis is not None:
             self.touched[event.asset] = None
             self._made.append(events.balance_update(event.asset, event.amount, axis, self.time_ns))
 
     def _opened(self, event: AccountOpened) -> None:
-        for asset, _ in event.balances:
+        for asset, total in event.balances:
+            self.balances.set_total(event.seq, asset, total)
             if self._instruments.axis(asset) is not None:
                 self.touched[asset] = None
+
+
+def _open_units(order: ReportedOrder) -> int:
+    """What an open order holds."""
+    return (order.quantity_lots - order.filled_lots) * order.hold_unit

@@ -24,7 +24,7 @@ from crossbook.gateway.binance.states import (
     type_word,
 )
 from crossbook.gateway.binance.symbols import face_symbol
-from crossbook.gateway.binance.user.orders import NO_ORDER, OpenOrder
+from crossbook.gateway.binance.user.reported_order import NO_ORDER, ReportedOrder
 
 NEW: Final = "NEW"
 TRADE: Final = "TRADE"
@@ -88,7 +88,7 @@ class Change(Struct, gc=False):
     rejected_for: str = "NONE"
 
 
-def execution_report(order: OpenOrder, change: Change) -> UserEvent:
+def execution_report(order: ReportedOrder, change: Change) -> UserEvent:
     """The report of a change; `order` is as it is after it."""
     grid = grid_of(order.instrument)
     lots, price, quote = grid.quantity.text, grid.price.text, grid.quote.text
@@ -138,7 +138,7 @@ def execution_report(order: OpenOrder, change: Change) -> UserEvent:
     return UserEvent(document, times)
 
 
-def _trade(order: OpenOrder, change: Change, grid: FaceGrid) -> dict[str, Any]:
+def _trade(order: ReportedOrder, change: Change, grid: FaceGrid) -> dict[str, Any]:
     """The fields of a trade; zeros where there was none."""
     instrument, trade, is_buy = order.instrument, change.trade, order.side == _BUY
     ticks = lots = fee = 0

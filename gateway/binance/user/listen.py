@@ -6,7 +6,7 @@ nothing is missing after the handshake.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -14,11 +14,7 @@ from crossbook.gateway.binance.listen_keys import ListenKeys
 from crossbook.gateway.binance.problem import Refusal
 from crossbook.gateway.binance.streams.client import StreamClient
 from crossbook.gateway.binance.streams.message import in_form, unit_of
-from crossbook.gateway.binance.user.events import (
-    UserEvent,
-    listen_key_expired,
-    server_shutdown,
-)
+from crossbook.gateway.binance.user.events import UserEvent, listen_key_expired
 from crossbook.gateway.binance.user.streams import UserStreams
 from crossbook.gateway.web.channel import TRY_AGAIN_LATER, text_frame
 
@@ -28,12 +24,14 @@ TOO_SLOW: Final = "too slow: connect again"
 class _Listener:
     """A client of one key."""
 
-    __slots__ = ("account", "client", "key")
+    __slots__ = ("account", "client", "key", "key_id")
 
     def __init__(self, client: StreamClient, key: str, account: int) -> None:
         self.client = client
         self.key = key
         self.account = account
+        # The text of a listen key is a secret, and names no key of the account.
+        self.key_id = ""
 
     def send_events(self, events: Iterable[UserEvent]) -> None:
         """Send what has happened, in the client's form."""
@@ -93,12 +91,6 @@ class ListenStreams:
         """Let a second pass: keys that have had their hour end."""
         self._keys.expire(self._now_ns())
 
-    def shut_down(self) -> None:
-        """Send every client that this gateway stops."""
-        event = server_shutdown(self._now_ns())
-        for listener in self._all():
-            listener.send_events((event,))
-
     async def _hold(self, key: str, account: int) -> None:
         """Follow an account that gets a key. Where that is not possible now, its first client waits
         for it."""
@@ -125,7 +117,3 @@ class ListenStreams:
             self._streams.unsubscribe(account, listener)
             listener.send_events((event,))
         self._streams.release(account)
-
-    def _all(self) -> Iterator[_Listener]:
-        for listeners in self._listeners.values():
-            yield from list(listeners.values())

@@ -5,12 +5,13 @@ and balances from the matching engines, by queries. The first client of an accou
 account's open orders; changes meanwhile are kept and follow.
 
 Changes go out a moment after they came, behind the answers to the requests that caused them. The
-position of the account follows the changes: it has the balances after them, and where more changes
-come before the answer to its query, after those too.
+position of the account after each command follows its reports: the balances are followed from one
+answer on. Where that is not possible, a query follows the changes, and its answer has those that
+came meanwhile too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -32,9 +33,9 @@ from crossbook.common.messages.events import (
 from crossbook.common.process.log import logger
 from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.problem import Refusal, busy
-from crossbook.gateway.binance.user.account import AccountEvents, Instruments
-from crossbook.gateway.binance.user.events import UserEvent, account_position
-from crossbook.gateway.binance.user.orders import OpenOrder
+from crossbook.gateway.binance.user.account import AccountEvents, InstrumentIndex
+from crossbook.gateway.binance.user.events import UserEvent
+from crossbook.gateway.binance.user.reported_order import ReportedOrder
 from crossbook.gateway.problem import Problem
 
 KEPT_MAX: Final = 10_000
@@ -58,8 +59,11 @@ _OF_ONE_ACCOUNT: Final = frozenset(
 )
 
 
-class Subscriber(Protocol):
-    """A client of the stream of one account. Hashable by identity."""
+class AccountSubscriber(Protocol):
+    """A client of the stream of one account. Hashable by identity. `key_id` is the key that opened
+    it; empty where none did."""
+
+    key_id: str
 
     def send_events(self, events: Iterable[UserEvent]) -> None:
         """Receive what has happened, in order."""
@@ -68,38 +72,41 @@ class Subscriber(Protocol):
         """Something would be missing: the client has to connect again and look up its orders."""
 
 
-class Exchange(Protocol):
+class AccountQueries(Protocol):
     """What is asked of the exchange about an account."""
 
-    async def open_orders(self, account: int) -> list[OpenOrder]:
+    async def open_orders(self, account: int) -> list[ReportedOrder]:
         """Its open orders; raises `Problem` and `Refusal`."""
 
-    async def balances(self, account: int) -> Iterable[Balance]:
-        """Its balances; raises `Problem`."""
+    async def balances(self, account: int) -> tuple[int | None, Sequence[Balance]]:
+        """Its balances, and the number that they are true as of, at least the last one received
+        when they were asked for. None where there is no single one. Raises `Problem`."""
 
 
-class _Stream:
-    """The stream of one account."""
+class AccountStream:
+    """The stream of one account: its events and its clients."""
 
-    __slots__ = ("asks", "events", "is_live", "kept", "loading", "subscribers")
+    __slots__ = ("asks", "events", "has_asked", "is_live", "kept", "loading", "subscribers")
 
     def __init__(self, events: AccountEvents) -> None:
         self.events = events
-        self.subscribers: dict[Subscriber, None] = {}
+        self.subscribers: dict[AccountSubscriber, None] = {}
         self.kept: list[tuple[Any, int]] = []
         self.loading: asyncio.Task[None] | None = None
         self.is_live = False
-        self.asks = False
+        self.asks = self.has_asked = False
 
 
 class UserStreams:
     """Follows the accounts that have clients here."""
 
-    def __init__(self, exchange: Exchange, instruments: Instruments, names: CancelNames) -> None:
+    def __init__(
+        self, exchange: AccountQueries, instruments: InstrumentIndex, names: CancelNames
+    ) -> None:
         self._exchange = exchange
         self._instruments = instruments
         self._names = names
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, AccountStream] = {}
         self._held: set[int] = set()
         self._changed: dict[int, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,7 +121,7 @@ class UserStreams:
         return sum(len(stream.subscribers) for stream in self._streams.values())
 
     async def subscribe(
-        self, account: int, subscriber: Subscriber, begin: Callable[[], None]
+        self, account: int, subscriber: AccountSubscriber, begin: Callable[[], None]
     ) -> None:
         """Send a client the events of an account. `begin` is called before the first one, where
         the answer to the client is sent. Raises `Refusal` where the account's open orders cannot
@@ -122,7 +129,7 @@ class UserStreams:
         stream = await self._live(account)
         self._add(account, stream, subscriber, begin)
 
-    def join(self, account: int, subscriber: Subscriber) -> bool:
+    def join(self, account: int, subscriber: AccountSubscriber) -> bool:
         """The same at once, where the account is followed already; false where it is not."""
         stream = self._streams.get(account)
         if stream is None or not stream.is_live:
@@ -143,7 +150,7 @@ class UserStreams:
         if stream is not None:
             self._drop_unwanted(account, stream)
 
-    def unsubscribe(self, account: int, subscriber: Subscriber) -> None:
+    def unsubscribe(self, account: int, subscriber: AccountSubscriber) -> None:
         """Send a client nothing more of an account; one without clients is followed no longer."""
         stream = self._streams.get(account)
         if stream is None:
@@ -200,19 +207,24 @@ class UserStreams:
             self._drop_unwanted(account, await self._live(account))
 
     def _add(
-        self, account: int, stream: _Stream, subscriber: Subscriber, begin: Callable[[], None]
+        self,
+        account: int,
+        stream: AccountStream,
+        subscriber: AccountSubscriber,
+        begin: Callable[[], None],
     ) -> None:
         # What is made but not sent happened before this client was there.
         self._flush(account, stream)
         begin()
         stream.subscribers[subscriber] = None
+        self._ask(account, stream)
 
-    async def _live(self, account: int) -> _Stream:
+    async def _live(self, account: int) -> AccountStream:
         """The stream of an account, with its open orders. Raises `Refusal`."""
         while True:
             stream = self._streams.get(account)
             if stream is None:
-                stream = _Stream(AccountEvents(account, self._instruments, self._names))
+                stream = AccountStream(AccountEvents(account, self._instruments, self._names))
                 self._streams[account] = stream
                 stream.loading = self._start(self._load(account, stream))
             if stream.loading is not None:
@@ -223,7 +235,7 @@ class UserStreams:
                 raise busy()
             # Another client of it has come and gone meanwhile.
 
-    def _take(self, stream: _Stream, event: Any, time_ns: int) -> None:
+    def _take(self, stream: AccountStream, event: Any, time_ns: int) -> None:
         if not stream.is_live:
             if len(stream.kept) <= KEPT_MAX:
                 stream.kept.append((event, time_ns))
@@ -234,9 +246,9 @@ class UserStreams:
         # The query goes out before the client can send its next request, which may take long.
         self._ask(account, stream)
 
-    async def _load(self, account: int, stream: _Stream) -> None:
+    async def _load(self, account: int, stream: AccountStream) -> None:
         """Load the open orders of an account, and go on with what happened meanwhile."""
-        orders: list[OpenOrder] | None = None
+        orders: list[ReportedOrder] | None = None
         try:
             orders = await self._exchange.open_orders(account)
         except (Problem, Refusal) as refused:
@@ -261,60 +273,73 @@ class UserStreams:
             if stream is not None:
                 self._flush(account, stream)
 
-    def _flush(self, account: int, stream: _Stream) -> None:
+    def _flush(self, account: int, stream: AccountStream) -> None:
         """Send what is made, then the balances that it has touched."""
         made = stream.events.collect()
         if not stream.subscribers:
             stream.events.touched.clear()
             return
         if made:
-            self._send(stream, made)
+            self.send(stream, made)
         self._ask(account, stream)
 
-    def _ask(self, account: int, stream: _Stream) -> None:
-        """Ask for the balances of an account, if clients wait for some and none are on the way."""
-        if stream.events.touched and stream.subscribers and not stream.asks:
-            stream.asks = True
+    def _ask(self, account: int, stream: AccountStream) -> None:
+        """Ask for the balances of an account that are not followed, if clients wait for some and
+        none are on the way."""
+        events = stream.events
+        is_needed = bool(events.touched) or not stream.has_asked
+        if is_needed and not events.balances.is_exact and stream.subscribers and not stream.asks:
+            stream.asks = stream.has_asked = True
             self._start(self._ask_balances(account, stream))
 
-    async def _ask_balances(self, account: int, stream: _Stream) -> None:
-        """Send the position of an account, until nothing has changed since the last one."""
+    async def _ask_balances(self, account: int, stream: AccountStream) -> None:
+        """Begin to follow the balances of an account; where that is not possible, send its
+        position until nothing has changed since the last one."""
+        events = stream.events
         try:
-            while stream.events.touched and self._streams.get(account) is stream:
-                touched, stream.events.touched = stream.events.touched, {}
+            while self._streams.get(account) is stream:
+                touched, events.touched = events.touched, {}
+                events.balances.ask()
                 try:
-                    balances = await self._exchange.balances(account)
+                    seq, balances = await self._exchange.balances(account)
                 except Problem:
-                    stream.events.touched = touched | stream.events.touched
+                    events.balances.fail()
+                    events.touched = touched | events.touched
                     await asyncio.sleep(BALANCES_AGAIN_S)
                     continue
+                events.balances.load(seq, balances)
+                if events.balances.is_exact:
+                    events.touched = touched | events.touched
+                    self._flush(account, stream)
+                    return
                 self._send_position(stream, touched, balances)
+                if not events.touched:
+                    return
         finally:
             stream.asks = False
 
     def _send_position(
-        self, stream: _Stream, touched: Iterable[str], balances: Iterable[Balance]
+        self, stream: AccountStream, touched: Collection[str], balances: Sequence[Balance]
     ) -> None:
-        found = {balance.asset: balance for balance in balances}
-        if not found:
-            # The exchange keeps no accounts.
+        if not touched or not balances:
+            # Nothing has changed, or the exchange keeps no accounts.
             return
+        found = {balance.asset: balance for balance in balances}
         rows = []
         for asset in touched:
-            axis = self._instruments.axis(asset)
-            if axis is not None:
-                balance = found.get(asset, Balance(asset, 0, 0))
-                rows.append((asset, balance.total_units, balance.held_units, axis))
+            balance = found.get(asset, Balance(asset, 0, 0))
+            rows.append((asset, balance.total_units, balance.held_units))
         # The reports of changes that the balances have come before them.
         made = stream.events.collect()
-        made.append(account_position(rows, stream.events.time_ns))
-        self._send(stream, made)
+        made.append(stream.events.position(rows))
+        self.send(stream, made)
 
-    def _send(self, stream: _Stream, made: Sequence[UserEvent]) -> None:
+    def send(self, stream: AccountStream, made: Sequence[UserEvent]) -> None:
+        """Send events to the clients of an account."""
         for subscriber in list(stream.subscribers):
             subscriber.send_events(made)
 
-    def _drop_unwanted(self, account: int, stream: _Stream) -> None:
+    def _drop_unwanted(self, account: int, stream: AccountStream) -> None:
         if stream.is_live and not stream.subscribers and account not in self._held:
             del self._streams[account]
 

@@ -13,7 +13,7 @@ from crossbook.gateway.binance.ws_api.session import ApiSession
 from crossbook.gateway.limits.http import network_of
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import pairs_of
-from crossbook.gateway.web.channel import Handshake, Refusal, refusal_of
+from crossbook.gateway.web.channel import Handshake, HandshakeRefusal, refusal_of
 
 PATH: Final = "/ws-api/v3"
 
@@ -45,7 +45,7 @@ class WebSocketApi:
         """The number of open connections."""
         return len(self._clients)
 
-    def route(self, path: str, handshake: Handshake) -> ApiClient | Refusal | None:
+    def route(self, path: str, handshake: Handshake) -> ApiClient | HandshakeRefusal | None:
         """The channel of a handshake, or its refusal; None for another path than `PATH`."""
         if path.rstrip("/") != PATH:
             return None
@@ -63,11 +63,11 @@ class WebSocketApi:
         return ApiClient(self, session, network_of(handshake.peer), unit_ns, in_limits)
 
     def admit(self, address: str) -> None:
-        """Take a token of an address; raises `Refusal`."""
+        """Take a token of an address; raises `HandshakeRefusal`."""
         self.venue.weights.admit(address, self._wall_ns(), self._monotonic_ns())
 
     def weigh(self, address: str, weight: int) -> int:
-        """Count the weight of a request; returns that of the minute. Raises `Refusal`."""
+        """Count the weight of a request; returns that of the minute. Raises `HandshakeRefusal`."""
         return self.venue.weights.take(address, weight, self._wall_ns())
 
     def used(self, address: str) -> int:

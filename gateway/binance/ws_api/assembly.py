@@ -1,14 +1,16 @@
 """The WebSocket API of a gateway, put together with REST and the user streams."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import New
 from crossbook.common.process.clock import Clock, SystemClock
+from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.rest import FaceRest
 from crossbook.gateway.binance.streams.streams import FaceStreams
-from crossbook.gateway.binance.user.account import Instruments
+from crossbook.gateway.binance.user.account import InstrumentIndex
 from crossbook.gateway.binance.user.exchange import UserExchange
 from crossbook.gateway.binance.user.listen import ListenStreams
 from crossbook.gateway.binance.user.streams import UserStreams
@@ -21,11 +23,13 @@ SYSTEM: Final = SystemClock()
 
 
 class UserFace:
-    """The WebSocket API and the streams by listen keys of a gateway, from `start` to `stop`."""
+    """The WebSocket API and the streams by listen keys of a gateway, from `start` to `stop`.
+    `market` has the connections of those streams, and of its own."""
 
-    def __init__(self, api: WebSocketApi, listening: ListenStreams) -> None:
+    def __init__(self, api: WebSocketApi, listening: ListenStreams, market: FaceStreams) -> None:
         self.api = api
         self.listening = listening
+        self._market = market
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -41,7 +45,7 @@ class UserFace:
     def shut_down(self) -> None:
         """Send every client that this gateway stops."""
         self.api.shut_down()
-        self.listening.shut_down()
+        self._market.shut_down(self.api.venue.now_ns())
 
     def beat(self) -> None:
         """Let a second pass."""
@@ -59,13 +63,14 @@ def user_face(
     sessions: LocalSessions,
     lifetime_s: int,
     clock: Clock = SYSTEM,
+    make_streams: Callable[[UserExchange, InstrumentIndex, CancelNames], UserStreams] = UserStreams,
 ) -> UserFace:
     """The WebSocket API in front of the routes of REST, and the streams by listen keys among those
     of the `market`. They follow the events of the exchange from now on."""
     venue = rest.venue
-    instruments = Instruments(lambda: venue.lookup.instruments.values())
+    instruments = InstrumentIndex(lambda: venue.lookup.instruments.values())
     exchange = UserExchange(venue, instruments)
-    streams = UserStreams(exchange, instruments, venue.cancel_names)
+    streams = make_streams(exchange, instruments, venue.cancel_names)
     sessions.follow(streams)
 
     def refuse(account: int, instrument: Instrument, order: New, text: str) -> None:
@@ -75,4 +80,4 @@ def user_face(
     api = WebSocketApi(rest, streams, clock.now_ns, clock.monotonic_ns, lifetime_s)
     listening = ListenStreams(venue.listen_keys, streams, venue.now_ns)
     market.private = listening
-    return UserFace(api, listening)
+    return UserFace(api, listening, market)

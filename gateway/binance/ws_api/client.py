@@ -18,7 +18,7 @@ from crossbook.gateway.binance.problem import (
 from crossbook.gateway.binance.routes import Route, weight_of
 from crossbook.gateway.binance.user.events import UserEvent, server_shutdown, stream_terminated
 from crossbook.gateway.binance.user.streams import UserStreams
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 from crossbook.gateway.binance.ws_api.requests import (
     ApiRequest,
     BadRequestError,
@@ -47,7 +47,7 @@ _WEIGHT: Final = "REQUEST_WEIGHT"
 class Face(Protocol):
     """What the connections of one gateway share."""
 
-    venue: Venue
+    venue: FaceVenue
     methods: dict[str, Route]
     streams: UserStreams
 

@@ -13,12 +13,14 @@ from msgspec import Raw, Struct
 from crossbook.common.errors import BAD_BYTES
 from crossbook.gateway.binance.parameters import PARAMETERS_MAX
 from crossbook.gateway.binance.problem import (
+    DUPLICATE_VALUES,
     ILLEGAL_CHARACTERS,
     INVALID_JSON,
     MISSING,
     TOO_MANY_PARAMETERS,
     Refusal,
 )
+from crossbook.gateway.repeated_names import repeated_name
 from crossbook.gateway.web.channel import text_frame
 
 ID_MAX: Final = 36
@@ -65,6 +67,7 @@ def read_request(text: str) -> ApiRequest:
     """
     try:
         form = _form(text)
+        twice = repeated_name(text.encode())
         number = _value(form["id"]) if "id" in form else None
     except BAD_BYTES:
         raise BadRequestError(Refusal(INVALID_JSON, _BAD_FORM)) from None
@@ -72,6 +75,8 @@ def read_request(text: str) -> ApiRequest:
     is_number = isinstance(number, int) and not isinstance(number, bool)
     if number is not None and not is_text and not is_number:
         raise BadRequestError(Refusal(ILLEGAL_CHARACTERS, _BAD_ID))
+    if twice is not None:
+        raise BadRequestError(Refusal(TOO_MANY_PARAMETERS, DUPLICATE_VALUES), number)
     try:
         method = _value(form["method"]) if "method" in form else None
         params = msgspec.json.decode(form.get("params", Raw(b"null")), type=dict[str, Raw] | None)

@@ -43,7 +43,10 @@ class ApiSession:
             return self.signed(route.scope, asked, payload)
         if route.security != Security.KEY:
             return NOBODY
-        return self._of_key(asked.values.get(_KEY) or self.key_id, route.scope)
+        key_id = asked.values.get(_KEY) or self.key_id
+        if self.key_id and key_id == self.key_id:
+            return self._of_key(key_id, route.scope)
+        return self._access.holder(key_id, route.scope, self._peer, asked, payload)
 
     def signed(self, scope: Scope, asked: Parameters, payload: bytes) -> int:
         """The account of a request that its signature or the session stands for; raises

@@ -167,7 +167,10 @@ def named(symbol: str, side: str, kind: str, **terms: str) -> dict[str, Any]:
 
 async def main(given: Namespace) -> None:
     """Do steps until the harness ends."""
-    names = stepwise.run_lines("binance-sdk-spot", "All three interfaces", given)
+    if given.private:
+        names = stepwise.run_lines("binance-sdk-spot", "With a key pair", given)
+    else:
+        names = stepwise.run_lines("binance-sdk-spot", "All three interfaces", given)
     await stepwise.serve_async(SdkSteps(names["spot"]))
 
 

@@ -1,6 +1,8 @@
 """A session with nautilus_trader: a live node whose strategy does one step after the other."""
 
 import asyncio
+import os
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from decimal import Decimal
@@ -24,6 +26,12 @@ STATUSES = {
     "CANCELED": "CANCELED",
     "EXPIRED": "EXPIRED",
 }
+EVENTS = {
+    "OrderAccepted": "NEW",
+    "OrderFilled": "TRADE",
+    "OrderCanceled": "CANCELED",
+    "OrderExpired": "EXPIRED",
+}
 ANSWER_S = 10.0
 
 
@@ -37,12 +45,18 @@ class Steps(Strategy, stepwise.Steps):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.changed = asyncio.Event()
-        self.seen: list[dict[str, Any]] = []
+        self.seen: list[tuple[int, dict[str, Any]]] = []
+        self.followed_ns = 0
         self.book_events = 0
         self.book_faults: list[str] = []
 
+    def on_start(self) -> None:
+        self.subscribe_quote_ticks(instrument_id("BTC-USDT"))
+
     def on_order_event(self, event: Any) -> None:
-        self.seen.append({"event": type(event).__name__, "id": str(event.client_order_id)})
+        if name := EVENTS.get(type(event).__name__):
+            order = self.cache.order(event.client_order_id)
+            self.seen.append((event.ts_init, {**shown(order), "event": name}))
         self.changed.set()
 
     def on_order_book_deltas(self, deltas: Data) -> None:
@@ -114,13 +128,12 @@ class Steps(Strategy, stepwise.Steps):  # type: ignore[misc]
         return shown(found[0])
 
     def balances(self) -> dict[str, Any]:
-        account = self.portfolio.account(instrument_id("BTC-USDT").venue)
         return {
             str(currency): {
                 "free": str(balance.free.as_decimal()),
                 "locked": str(balance.locked.as_decimal()),
             }
-            for currency, balance in account.balances().items()
+            for currency, balance in self.account().balances().items()
         }
 
     def own_trades(self, symbol: str) -> list[dict[str, Any]]:
@@ -144,8 +157,27 @@ class Steps(Strategy, stepwise.Steps):  # type: ignore[misc]
             for each in sorted(fills, key=lambda each: int(str(each.trade_id)))
         ]
 
+    def best_ask(self, symbol: str) -> str:
+        """The last price by which nautilus turns the amount of a market order into a quantity."""
+        found = self.cache.quote_tick(instrument_id(symbol))
+        return str(found.ask_price) if found else "0"
+
+    def follow_user(self, symbol: str) -> None:
+        self.followed_ns = self.clock.timestamp_ns()
+
     def user_events(self) -> list[dict[str, Any]]:
-        return self.seen
+        # A strategy is called for orders only; balances are in the account, as they were reported.
+        money = [
+            (each.ts_init, {"event": "outboundAccountPosition"})
+            for each in self.account().events
+            if each.is_reported
+        ]
+        found = sorted([*self.seen, *money], key=lambda each: each[0])
+        return [event for at_ns, event in found if at_ns > self.followed_ns]
+
+    def account(self) -> Any:
+        """The account of the exchange."""
+        return self.portfolio.account(instrument_id("BTC-USDT").venue)
 
     def follow_book(self, symbol: str) -> None:
         self.subscribe_order_book_deltas(instrument_id(symbol), BookType.L2_MBP)
@@ -181,21 +213,27 @@ def shown(order: Any) -> dict[str, Any]:
     )
 
 
+def keep_output() -> None:
+    """Print what this script prints where it is read, and what the node does on standard error: its
+    log is written beside Python, into the lines of others."""
+    sys.stdout = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+
 async def main(given: Namespace) -> None:
-    """Do steps until the harness ends."""
+    """Do steps until the harness ends, and then end at once: a node takes 10 s for it."""
+    keep_output()
     node = stepwise.run_lines("nautilus-trader", "Node", given)["node"]
     steps = Steps()
     node.trader.add_strategy(steps)
-    running = asyncio.create_task(node.run_async())
     try:
+        running = asyncio.create_task(node.run_async())
         async with asyncio.timeout(60):
             while not node.trader.is_running:
                 await asyncio.wait([running], timeout=0.05)
         await stepwise.serve_async(steps)
     finally:
-        await node.stop_async()
-        running.cancel()
-        node.dispose()
+        os._exit(0)
 
 
 if __name__ == "__main__":

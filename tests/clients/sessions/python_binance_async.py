@@ -73,6 +73,8 @@ class AsyncSteps(BinanceSteps):
 async def main(given: Namespace) -> None:
     """Do steps until the harness ends."""
     names = stepwise.run_lines("python-binance", "Asynchronous", given)
+    if given.private:
+        names |= stepwise.run_lines("python-binance", "With a key pair", given)
     steps = AsyncSteps(names, await names["connect"]())
     try:
         await stepwise.serve_async(steps)

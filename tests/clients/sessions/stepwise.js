@@ -11,24 +11,33 @@ const readline = require('readline');
 
 const DOCS = path.join(__dirname, '..', '..', '..', 'docs', 'guide', 'binance');
 const HOST = '127.0.0.1:8000';
+const KEY = 'demo-1';
+const SECRET = 'demo-secret-1';
 const TRUE_NOW = Date.now;
 
 // Before a client is loaded: ccxt keeps the function that it finds then.
 let skewMs = 0;
 Date.now = () => TRUE_NOW() + skewMs;
+globalThis.Date = class extends Date {
+  constructor(...given) {
+    super(...(given.length ? given : [Date.now()]));
+  }
+};
 
 function argument(name, otherwise) {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? otherwise : process.argv[at + 1];
 }
 
-// The lines below a heading of a page, for the exchange that runs.
+// The lines below a heading of a page, for the exchange and the key that are given.
 function linesOf(page, heading) {
   const text = fs.readFileSync(path.join(DOCS, `${page}.md`), 'utf8');
   const below = text.split(`\n## ${heading}\n`)[1].split('\n## ')[0];
   const found = below.match(/^```javascript\n([^]*?)^```/m);
   const host = argument('host');
-  const lines = found[1].replaceAll(HOST, host);
+  const lines = found[1].replaceAll(HOST, host)
+    .replaceAll(`'${KEY}'`, `'${argument('key', KEY)}'`)
+    .replaceAll(`'${SECRET}'`, `'${argument('secret', SECRET)}'`);
   const others = [...lines.matchAll(/\w+:\/\/([^/"']+)/g)].filter((each) => each[1] !== host);
   if (others.length) throw new Error(`${page}.md names other hosts: ${others}`);
   return lines;

@@ -25,17 +25,20 @@ DOCS = Path(__file__).resolve().parents[3] / "docs" / "guide" / "binance"
 
 HOST = "127.0.0.1:8000"
 RELAY, CERTIFICATE = "127.0.0.1:8443", "relay.pem"
+PRIVATE = "private.pem"
 KEY, SECRET = "demo-1", "demo-secret-1"
-"""As the pages name them: the address of `crossbook run`, a TLS relay in front of it, and the key
-of account 1."""
+"""As the pages name them: the address of `crossbook run`, a TLS relay in front of it, the file
+of a private key, and the key of account 1."""
 
 
 def arguments(parser: argparse.ArgumentParser | None = None) -> argparse.Namespace:
-    """What the harness gives every script: `--host`, `--key`, `--secret`; and what `parser` has."""
+    """What the harness gives every script: `--host`, `--key`, and `--secret` or the file of a
+    private key; and what `parser` has."""
     parser = parser or argparse.ArgumentParser()
     parser.add_argument("--host", required=True)
     parser.add_argument("--key", default=KEY)
     parser.add_argument("--secret", default=SECRET)
+    parser.add_argument("--private", default="")
     return parser.parse_args()
 
 
@@ -52,6 +55,8 @@ def lines_of(page: str, heading: str, given: argparse.Namespace) -> str:
         raise ValueError(f"{page}.md has no Python lines below {heading!r}")
     lines = found[1].replace(HOST, given.host)
     lines = lines.replace(f'"{KEY}"', f'"{given.key}"').replace(f'"{SECRET}"', f'"{given.secret}"')
+    if private := getattr(given, "private", ""):
+        lines = lines.replace(PRIVATE, private)
     if relay := getattr(given, "relay", ""):
         lines = lines.replace(RELAY, relay).replace(CERTIFICATE, given.certificate)
     if others := set(re.findall(r"\w+://([^/\"']+)", lines)) - {given.host, relay}:

@@ -17,6 +17,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "feed_disconnect": {"seconds": 2.5},
     "stream_delay": {"milliseconds": 5.0},
     "stream_disconnect": {"seconds": 2.5},
+    "server_shutdown": {"seconds": 2.5},
+    "listen_key_expired": {"seconds": 2.5},
     "disk_slow": {"milliseconds": 5.0},
     "clock_shifted": {"shift_ms": -3.0},
     "process_killed": {"process": "matcher"},

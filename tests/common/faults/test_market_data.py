@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from crossbook.common.faults.face import ServerShutdown
 from crossbook.common.faults.kinds import KINDS, FaultRuleError, rule_of
 from crossbook.common.faults.market_data import (
     BookEmpty,
@@ -59,6 +60,18 @@ def test_the_ticker_has_no_gaps() -> None:
     assert not StreamGap().concerns(StreamFacts("ticker", "BTC-USDT", "ticker"))
 
 
+def test_a_gap_of_the_face_is_a_lost_change_of_a_book() -> None:
+    assert StreamGap().concerns(StreamFacts("binance", "BTC-USDT", "depthUpdate"))
+    assert not StreamGap().concerns(StreamFacts("binance", "BTC-USDT", "trade"))
+
+
+def test_only_the_face_sends_that_it_stops() -> None:
+    rule = ServerShutdown(seconds=1)
+    assert rule.concerns(StreamFacts("binance", "BTC-USDT"))
+    assert rule.concerns(StreamFacts("binance-api", ""))
+    assert not rule.concerns(StreamFacts("trades", "BTC-USDT"))
+
+
 def test_connections_have_no_type() -> None:
     connection = StreamFacts("ticker", "BTC-USDT")
     assert StreamDisconnect(seconds=1, stream="ticker").concerns(connection)
@@ -71,6 +84,10 @@ def test_connections_have_no_type() -> None:
         ({"kind": "feed_wrong_checksum", "channel": "bbo"}, "channel=bbo: only l2 has checksums"),
         ({"kind": "stream_wrong_checksum", "type": "bbo"}, "type=bbo: only snapshot and l2_update"),
         ({"kind": "stream_gap", "stream": "ticker"}, "stream=ticker: it sends the latest only"),
+        (
+            {"kind": "server_shutdown", "seconds": 1, "stream": "trades"},
+            "stream=trades: only the face sends serverShutdown",
+        ),
         ({"kind": "book_empty", "next": 1}, "next=1: book_empty lasts until it is removed"),
         ({"kind": "feed_delay"}, "feed_delay needs it"),
         ({"kind": "feed_disconnect", "seconds": 0}, r"0: Expected `float` >= 0\.05"),

@@ -9,8 +9,8 @@ import pytest
 from crossbook.common.following.candles import SECOND_NS, CandleSeries
 from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
 
-Trade = tuple[int, int, int, int, int, int]
-"""Price, lots, notional, trade id, seq, time."""
+Trade = tuple[int, int, int, int, int, int, int]
+"""Price, lots, notional, trade id, seq, time, side of the taker."""
 
 
 def some_trades(seed: int, count: int = 400) -> list[Trade]:
@@ -21,7 +21,8 @@ def some_trades(seed: int, count: int = 400) -> list[Trade]:
     for trade_id in range(1, count + 1):
         time_ns += chance.choice([0, 1, 300_000_000, SECOND_NS, 61 * SECOND_NS, 7_200 * SECOND_NS])
         price, lots = chance.randint(90, 110), chance.randint(1, 9)
-        trades.append((price, lots, price * lots * 10, trade_id, trade_id // 3, time_ns))
+        side = chance.choice([1, 2])
+        trades.append((price, lots, price * lots * 10, trade_id, trade_id // 3, time_ns, side))
     return trades
 
 
@@ -46,6 +47,8 @@ def naive(trades: list[Trade]) -> dict[tuple[int, int], Candle]:
                 first_trade_id=inside[0][3],
                 last_trade_id=inside[-1][3],
                 seq=inside[-1][4],
+                taker_buy_lots=sum(trade[1] for trade in inside if trade[6] == 1),
+                taker_buy_quote_volume=sum(trade[2] for trade in inside if trade[6] == 1),
             )
     return candles
 
@@ -86,7 +89,7 @@ def test_loading_drops_earlier_candles() -> None:
     series.load([])
     assert not series.latest()
     assert not series.drain_changed()
-    series.add(5, 1, 50, 1, 1, SECOND_NS)
+    series.add(5, 1, 50, 1, 1, SECOND_NS, 1)
     assert [candle.trades for candle in series.drain_changed()] == [1] * len(CANDLE_INTERVALS_S)
 
 
@@ -95,7 +98,7 @@ def test_loading_drops_earlier_candles() -> None:
 def test_sums_are_exact_however_large(total: int, apart_ns: int) -> None:
     series = CandleSeries()
     for trade_id, lots in enumerate((total - 3, 1, 2), 1):
-        series.add(5, lots, 3 * lots, trade_id, trade_id, trade_id * apart_ns)
+        series.add(5, lots, 3 * lots, trade_id, trade_id, trade_id * apart_ns, 1)
     candle = series.latest()[-1]
     assert (candle.volume_lots, candle.quote_volume, candle.trades) == (total, 3 * total, 3)
 

@@ -152,7 +152,13 @@ def filled(kind: type[Struct], **fields: Any) -> Any:
 
 def with_sums(total: int) -> list[tuple[Any, Any]]:
     """Every kind of message with a sum in it, and its decoder."""
-    candle = filled(Candle, volume_lots=total, quote_volume=total + 1)
+    candle = filled(
+        Candle,
+        volume_lots=total,
+        quote_volume=total + 1,
+        taker_buy_lots=total,
+        taker_buy_quote_volume=total + 1,
+    )
     ticker = filled(
         feed.Ticker, volume_lots=total, quote_volume=total, bid_lots=total, ask_lots=total
     )
@@ -257,3 +263,10 @@ def test_no_bytes_make_the_request_decoder_raise(body: bytes) -> None:
 def test_no_msgpack_value_makes_the_request_decoder_raise(value: object) -> None:
     requests, rejects = codec.decode_requests(msgspec.msgpack.encode(value))
     assert requests or rejects
+
+
+def test_a_candle_of_a_process_that_does_not_count_taker_buys_has_none() -> None:
+    sent = [104, 1, 7, [[60, 120, 5, 9, 4, 6, 10, 50, 3, 7, 9, 3]], False]
+    answer = codec.decode_history_answer(msgspec.msgpack.encode(sent))
+    assert isinstance(answer, CandleRecords)
+    assert answer.candles == [Candle(60, 120, 5, 9, 4, 6, 10, 50, 3, 7, 9, 3, 0, 0)]

@@ -7,7 +7,9 @@ import pytest
 from crossbook.common.errors import ConfigError
 from crossbook.common.process.env_file import Names, read_names
 
-KNOWN = frozenset({"ACCOUNT", "ACCOUNTS", "API_PORT", "DATA_DIR", "JOURNAL_SYNC", "LOG_FORMAT"})
+KNOWN = frozenset(
+    {"AUTH", "ACCOUNT", "ACCOUNTS", "API_PORT", "DATA_DIR", "JOURNAL_SYNC", "LOG_FORMAT"}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +29,8 @@ def names_of(tmp_path: Path, content: str | bytes) -> Names:
     ("name", "meant"),
     [("ACOUNTS", "ACCOUNTS"), ("API_PRT", "API_PORT"), ("APIPORT", "API_PORT"),
      ("JOURNAL_FSYNC", "JOURNAL_SYNC"), ("DATADIR", "DATA_DIR"), ("data_dirs", "DATA_DIR"),
-     ("CROSSBOOK_DATA_DIR", "DATA_DIR"), ("LOG_FROMAT", "LOG_FORMAT")],
+     ("CROSSBOOK_DATA_DIR", "DATA_DIR"), ("LOG_FROMAT", "LOG_FORMAT"),
+     ("ATUH", "AUTH"), ("AUHT", "AUTH"), ("auth_", "AUTH"), ("AUT", "AUTH")],
 )  # fmt: skip
 def test_a_misspelt_setting_is_a_fault_naming_the_nearest(
     tmp_path: Path, name: str, meant: str
@@ -51,10 +54,11 @@ def test_a_name_like_a_setting_stands_beside_that_setting(
 
 
 def test_names_of_other_tools_are_reported_and_those_of_compose_are_not(tmp_path: Path) -> None:
-    text = "COMPOSE_PROJECT_NAME=x\nDOCKER_HOST=y\nPOSTGRES_PASSWORD=z\nTAG=\nPLAIN\n"
+    text = "COMPOSE_PROJECT_NAME=x\nDOCKER_HOST=y\nPOSTGRES_PASSWORD=z\nTAG=\nPLAIN\nPATH=a\n"
     found = names_of(tmp_path, text)
     assert not found.faults + found.remarks
-    assert [line.split()[3] for line in found.unknown] == ["POSTGRES_PASSWORD", "TAG", "PLAIN"]
+    assert [line.split()[3] for line in found.unknown] == ["POSTGRES_PASSWORD", "TAG", "PLAIN",
+                                                             "PATH"]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.process.config import Settings
+from crossbook.common.process.config import Settings, load_settings
 from crossbook.common.process.startup import (
     FILES_SPARE,
     ProcessName,
@@ -56,6 +56,16 @@ def test_the_error_is_json_where_the_log_is_json_under_any_fault(
     assert {(line["event"], line["level"], line["process"]) for line in lines} == {
         ("configuration_error", "error", "matcher")
     }
+
+
+def test_a_line_that_is_no_setting_is_reported_once_and_in_one_form(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Path(".env").write_text("LOG_FORMAT=json\nACCOUNT 5\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings("matcher")
+    assert str(caught.value) == ".env: line 2 is not NAME=VALUE"
+    assert not caplog.records, "the parser writes its own lines, which are no JSON"
 
 
 def test_a_start_logs_names_that_are_no_settings(

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from crossbook.client.key_material import new_key_id, new_material, public_material
-from crossbook.common.keys import Key, KeyScheme, Scope, key_faults, material_fault
+from crossbook.common.keys import Key, KeyScheme, Scope, is_drawn, key_faults, material_fault
 
 ED25519 = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 RAW = ED25519.public_key().public_bytes_raw()
@@ -50,6 +50,7 @@ def test_a_new_id_is_valid_for_a_key() -> None:
     )
     assert not list(key_faults(key))
     assert len({new_key_id() for _ in range(100)}) == 100
+    assert is_drawn(new_key_id())
 
 
 @pytest.mark.parametrize("text", [PEM, RAW.hex(), b64encode(RAW).decode(), f"  {RAW.hex()}\n"])

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 import zmq
@@ -54,6 +55,17 @@ def test_the_build_is_a_label_of_a_metric(text: str, build: str | None) -> None:
 
 def test_the_build_of_a_matcher_out_of_reach_is_unknown() -> None:
     assert matcher_build(Settings(matcher_sync="tcp://127.0.0.1:1"), 0.01) is None
+
+
+def test_a_process_of_another_folder_is_named_by_the_whole_path_of_its_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProcessDown) as caught:
+        probe(Settings(matcher_sync="ipc://data/sync.sock"), "matcher", 0.05)
+    assert str(caught.value) == (
+        f"nothing listens at ipc://data/sync.sock ({tmp_path}/data/sync.sock does not exist)"
+    )
 
 
 def test_another_server_at_the_address_does_not_count_as_the_process() -> None:

@@ -145,6 +145,18 @@ def test_an_empty_or_doubled_argument_is_refused(
         call()
 
 
+@pytest.mark.parametrize("value", ["5", True, False, None, b"5"])
+def test_a_time_that_is_no_number_of_seconds_is_refused_by_name(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^timeout_s: a number of seconds, not "):
+        cancel_after(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_time_without_an_end_is_refused_by_name(value: float) -> None:
+    with pytest.raises(ValueError, match=r"^timeout_s: "):
+        cancel_after(value)
+
+
 def test_words_become_the_protocols_numbers() -> None:
     order = new_order("BTC-USDT", "SELL", "1", order_type="market", time_in_force="ioc")
     assert (order.side, order.order_type, order.time_in_force) == (2, 2, 2)

@@ -6,7 +6,7 @@ import pytest
 from crossbook.common.types import Side
 from crossbook.gym.environment import instrument_for_learning
 from crossbook.gym.episode import Episode
-from crossbook.gym.view import FAR_BPS, LEVELS, TRADES, View
+from crossbook.gym.view import FAR_BPS, LEVELS, TRADES, AgentView
 
 
 def episode(warmup_s: float = 5.0) -> Episode:
@@ -15,7 +15,7 @@ def episode(warmup_s: float = 5.0) -> Episode:
 
 def test_the_book_is_the_best_levels_of_both_sides() -> None:
     one = episode()
-    book = View(20_000.0).observation(one, 1.0)["book"]
+    book = AgentView(20_000.0).observation(one, 1.0)["book"]
     assert book.dtype == np.float32
     middle = one.middle
     for side, levels in enumerate((one.market.bids(LEVELS), one.market.asks(LEVELS))):
@@ -32,7 +32,7 @@ def test_levels_trades_and_quotes_that_are_absent_have_their_marks() -> None:
     one = episode(0.1)
     one.market.clear()
     one.trader.trades.clear()
-    seen = View(20_000.0).observation(one, 1.0)
+    seen = AgentView(20_000.0).observation(one, 1.0)
     assert (seen["book"][:, :, 0] == 1).all()
     assert (seen["book"][:, :, 1] == 0).all()
     assert (seen["quotes"] == [[1, 0], [1, 0]]).all()
@@ -41,7 +41,7 @@ def test_levels_trades_and_quotes_that_are_absent_have_their_marks() -> None:
 
 def test_trades_are_latest_first_with_the_side_of_the_taker() -> None:
     one = episode(60.0)
-    trades = View(20_000.0).observation(one, 1.0)["trades"]
+    trades = AgentView(20_000.0).observation(one, 1.0)["trades"]
     latest = list(one.trader.trades)[::-1]
     assert len(latest) > TRADES
     for row, trade in zip(trades, latest[:TRADES], strict=True):
@@ -54,7 +54,7 @@ def test_quotes_are_the_agents_best_price_and_all_its_lots_of_a_side() -> None:
     one = episode()
     far, near = one.middle * 0.998, one.middle * 0.999
     one.run(1, lambda trader: [trader.place(Side.BUY, price, 100) for price in (far, near)])
-    quotes = View(20_000.0).observation(one, 1.0)["quotes"]
+    quotes = AgentView(20_000.0).observation(one, 1.0)["quotes"]
     assert quotes[0, 0] == pytest.approx(10 / FAR_BPS, rel=0.05)
     worth = 200 * near / 10**7
     assert quotes[0, 1] == pytest.approx(worth / (worth + 1_000), rel=0.01)
@@ -64,7 +64,7 @@ def test_quotes_are_the_agents_best_price_and_all_its_lots_of_a_side() -> None:
 def test_position_cash_profit_and_time_are_shares() -> None:
     one = episode()
     one.run(3, lambda trader: trader.trade(Side.BUY, trader.limit_lots // 2, 100_000))
-    seen = View(20_000.0).observation(one, 0.25)
+    seen = AgentView(20_000.0).observation(one, 0.25)
     assert seen["position"][0] == pytest.approx(0.5, abs=0.01)
     assert seen["cash"][0] == pytest.approx(-0.25, abs=0.01)
     assert seen["profit"][0] == pytest.approx(one.wealth / 20_000, rel=1e-4)
@@ -75,7 +75,7 @@ def test_position_cash_profit_and_time_are_shares() -> None:
 
 def test_values_are_cut_to_their_bounds() -> None:
     one = episode()
-    view = View(0.01)
+    view = AgentView(0.01)
     one.run(3, lambda trader: trader.trade(Side.BUY, trader.limit_lots, 100_000))
     one.market.middle = 1.0
     seen = view.observation(one, 1.0)

@@ -3,7 +3,7 @@
 import pytest
 
 from crossbook.launch.fork_server import MAINS, _title
-from crossbook.launch.starter import PROCESSES, Order
+from crossbook.launch.starter import PROCESSES, StartOrder
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from crossbook.launch.starter import PROCESSES, Order
 def test_a_process_is_shown_as_its_module_and_shard(
     environment: dict[str, str], title: str
 ) -> None:
-    assert _title(Order("crossbook.matcher", ".", environment)) == title
+    assert _title(StartOrder("crossbook.matcher", ".", environment)) == title
 
 
 def test_every_process_that_is_forked_has_its_import() -> None:

@@ -85,7 +85,7 @@ def spoiled(stored: StoredExchange, tmp_path: Path) -> Callable[[str], str]:
 
 def test_a_record_of_another_version_is_refused(spoiled: Callable[[str], str]) -> None:
     url = spoiled("UPDATE position SET schema_version = 3")
-    with pytest.raises(ExportError, match="of version 3, and this program reads version 4"):
+    with pytest.raises(ExportError, match="of version 3, and this program reads version 6"):
         DatabaseSource(url)
 
 

@@ -245,6 +245,16 @@ def test_a_whole_number_is_ascii_digits_of_64_bits(text: str, number: int | None
         (b'{"symbol":"A-B","order_type":"limit","side":"up"}', "side", "up"),
         (b'{"symbol":"A-B","order_type":"limit"}', "side", "missing"),
         (b'{"symbol":"A-B","order_type":"limit","side":"buy","x":1}', "x", "unknown"),
+        (
+            b'{"symbol":"A-B","order_type":"limit","side":"buy","side":"sell"}',
+            "side",
+            "given twice",
+        ),
+        (
+            b'{"symbol":"A-B","order_type":"limit","side":"buy","sid\\u0065":"buy"}',
+            "side",
+            "given twice",
+        ),
         (b"[]", None, "Expected `object`"),
         (b"{", None, "the body is not JSON"),
         (b'{"symbol":"A-B","order_type":"limit","side":"buy","post_only":1}', "post_only", "bool"),

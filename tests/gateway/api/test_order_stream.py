@@ -7,9 +7,23 @@ from typing import Any
 import msgspec
 import pytest
 
+from crossbook.common.messages.entry import Execution
+from crossbook.common.types import ExecutionKind, OrderStatus
 from crossbook.gateway.api import order_stream
-from crossbook.gateway.api.order_stream import PATH, OrderStream, OrderStreams
-from crossbook.gateway.web.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Handshake, Refusal
+from crossbook.gateway.api.documents import ExecutionReport
+from crossbook.gateway.api.order_stream import (
+    FRAMES_KEPT,
+    PATH,
+    OrderStream,
+    OrderStreams,
+    ReportFrames,
+)
+from crossbook.gateway.web.channel import (
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    Handshake,
+    HandshakeRefusal,
+)
 from tests.worlds.rest_world import RestWorld, limit
 from tests.worlds.websocket_server import until
 
@@ -66,6 +80,15 @@ class OrderStreamWorld(RestWorld):
         """Send a request."""
         message = {"id": request_id, "method": method, "params": params}
         self.stream.received(self.connection, msgspec.json.encode(message).decode())
+
+
+def execution_of(seq: int) -> Execution:
+    """An order that was entered."""
+    return Execution(
+        request_seq=0, seq=seq, symbol="BTC-USDT", order_id=seq, client_order_id="",
+        kind=ExecutionKind.NEW, status=OrderStatus.NEW, side=1, price_ticks=1, quantity_lots=1,
+        filled_lots=0, remaining_lots=1, time_ns=1,
+    )  # fmt: skip
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -147,6 +170,18 @@ def test_orders_are_entered_amended_and_cancelled_over_the_socket() -> None:
         ('{"id":"a","method":"cancel","params":{"order_id":"7"}}', 400, "order_id"),
         ('{"id":"a","method":"cancel","params":{"order_id":"ORD-0000000007"}}', 404, "order_id"),
         ('{"id":"a","method":"amend","params":{"price":1.5}}', 400, "price"),
+        ('{"id":"a","method":"submit","method":"cancel_all","params":{}}', 400, "method"),
+        (
+            '{"id":"a","method":"cancel_all","params":{"symbol":"ETH-USDT"},"params":{}}',
+            400,
+            "params",
+        ),
+        (
+            '{"id":"a","method":"cancel_all","params":{"side":"buy","side":"sell"}}',
+            400,
+            "side",
+        ),
+        ('{"id":"a","method":"cancel_all","params":{},"params":%s}' % ("[" * 60_000), 400, None),
     ],
 )
 def test_a_bad_request_is_answered_and_harms_nothing(
@@ -282,6 +317,33 @@ def test_without_a_free_session_the_client_is_refused_for_now() -> None:
     run(main())
 
 
+def test_a_report_is_rendered_once_for_all_streams_of_the_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            render = world.lookup.render
+            frames = ReportFrames(render)
+            rendered: list[int] = []
+            real = render.execution
+
+            def counted(execution: Execution) -> ExecutionReport:
+                rendered.append(execution.seq)
+                return real(execution)
+
+            monkeypatch.setattr(render, "execution", counted)
+            first, second = (execution_of(seq) for seq in (1, 2))
+            texts = [frames.frame(each) for each in (first, first, second, first, second)]
+            assert rendered == [1, 2]
+            assert [b'"seq":1,' in text for text in texts] == [True, True, False, True, False]
+            for seq in range(3, FRAMES_KEPT + 3):
+                frames.frame(execution_of(seq))
+            frames.frame(first)
+            assert rendered[-1] == 1
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("from_seq", "first", "complete"),
     [(0, 1, True), (1, 1, True), (2, 2, False), (2**40, 2**40, False), (2**63 - 1, None, False)],
@@ -328,7 +390,7 @@ def test_a_bad_query_refuses_the_handshake_and_names_the_field(query: str, field
         async with RestWorld() as world:
             streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
             refusal = streams.route(Handshake(PATH, query), None)
-            assert isinstance(refusal, Refusal)
+            assert isinstance(refusal, HandshakeRefusal)
             assert refusal.status == 400
             assert field in refusal.text
 

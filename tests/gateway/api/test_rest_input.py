@@ -150,6 +150,81 @@ def test_an_unknown_query_parameter_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/api/v1/orders", '{"symbol":"ETH-USDT",%s', "symbol"),
+        ("POST", "/api/v1/orders/batch", '{"orders":[{"symbol":"ETH-USDT",%s]}', "symbol"),
+        ("PATCH", "/api/v1/orders/ORD-0000000001", '{"quantity":"1","quantity":"2"}', "quantity"),
+        ("POST", "/api/v1/cancel-after", '{"timeout_s":60,"timeout_s":0}', "timeout_s"),
+    ],
+)
+def test_a_field_that_is_given_twice_is_named_and_changes_nothing(
+    method: str, path: str, body: str, field: str
+) -> None:
+    order = '"symbol":"BTC-USDT","order_type":"limit","side":"buy","quantity":"1","price":"50000"}'
+
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.request(
+                method,
+                path,
+                content=body % order if "%s" in body else body,
+                headers={"Content-Type": "application/json"},
+            )
+            assert answer.status_code == 400, answer.text
+            assert answer.json()["error"]["field"] == field
+            assert answer.json()["error"]["message"] == "given twice"
+            assert not world.engine.seq
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/api/v1/orderbook/BTC-USDT", "levels"),
+        ("/api/v1/orderbook/BTC-USDT", "min_seq"),
+        ("/api/v1/orders", "limit"),
+        ("/api/v1/trades/BTC-USDT", "from_trade_id"),
+        ("/api/v1/candles/BTC-USDT", "from"),
+        ("/api/v1/time", "min_time_ns"),
+    ],
+)
+@pytest.mark.parametrize("value", ["1e1", "1.0", "1.", "1_0", "%2B1", "0x1", "%20" + "1", "\u0661"])
+def test_a_number_in_a_query_is_written_in_digits(path: str, name: str, value: str) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.get(f"{path}?{name}={value}")
+            assert answer.status_code == 400
+            assert answer.json()["error"]["field"] == name
+            assert "digits" in answer.json()["error"]["message"]
+
+    run(main())
+
+
+def test_a_range_that_ends_before_it_begins_is_refused_in_the_words_of_the_query() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.get("/api/v1/candles/BTC-USDT?from=5&to=4")
+            assert answer.status_code == 400
+            assert answer.json()["error"]["field"] == "to"
+            assert answer.json()["error"]["message"] == "4 is before from, 5"
+
+    run(main())
+
+
+@pytest.mark.parametrize("value", ["1", "0", "True", "FALSE", "yes", "null", ""])
+def test_a_truth_value_in_a_query_is_true_or_false(value: str) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.get(f"/api/v1/time?record={value}")
+            assert answer.status_code == 400
+            assert answer.json()["error"]["field"] == "record"
+
+    run(main())
+
+
+@pytest.mark.parametrize(
     ("body", "field"),
     [({}, "quantity"), ({"price": "0"}, "price"), ({"quantity": "0.0"}, "quantity")],
 )

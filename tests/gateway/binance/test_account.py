@@ -1,7 +1,7 @@
 """Balances, fees, listen keys, and the paths outside `/api` that clients call at their start."""
 
 from crossbook.common.rules import Rules
-from tests.gateway.binance.test_orders import market, run
+from tests.gateway.binance.test_order_actions import market, run
 from tests.worlds.face_world import FaceWorld
 
 MONEY = Rules(accounts=True, opening=(("USDT", 100_000 * 10**8), ("BTC", 2 * 10**10)))

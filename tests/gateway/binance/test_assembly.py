@@ -7,7 +7,7 @@ from crossbook.common.errors import ConfigError
 from crossbook.gateway.binance.assembly import FaceLimits, rest_face
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.hosts import AllowedHosts
-from tests.gateway.binance.test_orders import run
+from tests.gateway.binance.test_order_actions import run
 from tests.worlds.desk_world import INSTRUMENTS
 from tests.worlds.face_world import FaceWorld
 

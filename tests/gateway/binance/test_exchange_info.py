@@ -8,7 +8,7 @@ import pytest
 from crossbook.common.token_buckets import TokenBuckets
 from crossbook.common.types import InstrumentState
 from crossbook.gateway.binance.assembly import FaceLimits
-from tests.gateway.binance.test_orders import run
+from tests.gateway.binance.test_order_actions import run
 from tests.worlds.face_world import FaceWorld
 
 NAMES = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BTCUSD", "MSFTUSD"]
@@ -114,15 +114,15 @@ def test_limits_are_those_of_the_exchange() -> None:
     ("parameters", "expected"),
     [
         ({"symbol": "ETHUSDT"}, ["ETHUSDT"]),
-        ({"symbols": json.dumps(["SOLUSDT", "BTCUSD"])}, ["SOLUSDT", "BTCUSD"]),
+        ({"symbols": '["SOLUSDT","BTCUSD"]'}, ["SOLUSDT", "BTCUSD"]),
         ({"permissions": "SPOT"}, NAMES),
         ({"permissions": json.dumps(["MARGIN", "SPOT"])}, NAMES),
         ({"permissions": "MARGIN"}, []),
         ({"symbolStatus": "HALT"}, []),
         ({"symbol": "XYZ"}, -1121),
-        ({"symbols": json.dumps(["BTCUSDT", "XYZ"])}, -1121),
+        ({"symbols": '["BTCUSDT","XYZ"]'}, -1121),
         ({"symbols": "BTCUSDT"}, -1100),
-        ({"symbol": "BTCUSDT", "symbols": "[]"}, -1128),
+        ({"symbol": "BTCUSDT", "symbols": '["BTCUSDT"]'}, -1128),
         ({"symbol": "BTCUSDT", "permissions": "SPOT"}, -1128),
         ({"permissions": "[1]"}, -1130),
         ({"symbolStatus": "OPEN"}, -1122),

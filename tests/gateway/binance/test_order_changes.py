@@ -6,7 +6,7 @@ import pytest
 
 from crossbook.gateway.binance.assembly import FaceLimits
 from crossbook.gateway.limits.account_limits import AccountLimits
-from tests.gateway.binance.test_orders import LIMIT, STOP, market, run
+from tests.gateway.binance.test_order_actions import LIMIT, STOP, market, run
 from tests.worlds.face_world import FaceWorld
 
 
@@ -317,5 +317,55 @@ def test_a_matcher_that_does_not_answer_leaves_the_outcome_unknown(
             world.matcher_answers = False
             refused = await world.bot().error("POST", "order", **LIMIT)
             assert refused[:2] == (504, -1007)
+
+    run(main())
+
+
+def test_the_amendments_of_an_order_are_listed_oldest_first() -> None:
+    async def main() -> None:
+        async with FaceWorld() as world:
+            bot = world.bot()
+            order = await bot.limit("BUY", "1", "50000", newClientOrderId="mine")
+            made = []
+            for quantity in ("0.75", "0.5", "0.25"):
+                made.append(
+                    await bot.put(
+                        "order/amend/keepPriority",
+                        symbol="BTCUSDT", orderId=order["orderId"], newQty=quantity,
+                    )
+                )  # fmt: skip
+            asked = {"symbol": "BTCUSDT", "orderId": order["orderId"]}
+            found = await bot.get("order/amendments", **asked)
+            assert [(each["origQty"], each["newQty"]) for each in found] == [
+                ("1.00000000", "0.75000000"),
+                ("0.75000000", "0.50000000"),
+                ("0.50000000", "0.25000000"),
+            ]
+            assert found[0] == {
+                "symbol": "BTCUSDT", "orderId": order["orderId"],
+                "executionId": made[0]["executionId"], "origClientOrderId": "mine",
+                "newClientOrderId": "mine", "origQty": "1.00000000", "newQty": "0.75000000",
+                "time": made[0]["transactTime"],
+            }  # fmt: skip
+            second = made[1]["executionId"]
+            later = await bot.get("order/amendments", **asked, fromExecutionId=second, limit=1)
+            assert later == found[1:2]
+            await bot.delete("order", **asked)
+            assert await bot.get("order/amendments", **asked) == found
+
+    run(main())
+
+
+def test_amendments_are_those_of_an_own_order() -> None:
+    async def main() -> None:
+        async with FaceWorld() as world:
+            order = await world.bot().limit("BUY", "1", "50000")
+            path, asked = "order/amendments", {"symbol": "BTCUSDT", "orderId": order["orderId"]}
+            assert await world.bot().get(path, **asked) == []
+            no_such = (400, -2013, "Order does not exist.")
+            assert await world.bot(2).error("GET", path, **asked) == no_such
+            other = {**asked, "symbol": "ETHUSDT"}
+            assert await world.bot().error("GET", path, **other) == no_such
+            assert (await world.bot().error("GET", path, symbol="BTCUSDT"))[1] == -1102
 
     run(main())

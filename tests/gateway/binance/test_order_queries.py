@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.binance.test_orders import market, run
+from tests.gateway.binance.test_order_actions import market, run
 from tests.worlds.face_world import FaceWorld
 
 SYMBOL = {"symbol": "BTCUSDT"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.gateway.binance.test_orders import run
+from tests.gateway.binance.test_order_actions import run
 from tests.worlds.face_world import FaceWorld
 
 BASE = {"symbol": "BTCUSDT", "side": "BUY"}

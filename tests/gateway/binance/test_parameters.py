@@ -1,5 +1,6 @@
 """Parameters of requests: where they stand, what is signed, what is refused."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus, urlencode
@@ -9,14 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossbook.gateway.binance.parameters import (
+    MOMENT_MAX_NS,
     MS,
     PARAMETERS_MAX,
+    SYMBOLS_MAX,
     US,
     Parameters,
     payload_of,
     values_of,
 )
 from crossbook.gateway.binance.problem import Refusal
+
+MANY = json.dumps([f"A{number}" for number in range(SYMBOLS_MAX + 1)], separators=(",", ":"))
 
 LETTERS = st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc"])
 NAMES = st.text(LETTERS, min_size=1, max_size=8)
@@ -149,12 +154,22 @@ def test_a_count_above_the_most_is_the_most() -> None:
 
 
 def test_a_time_is_in_milliseconds_or_microseconds() -> None:
-    asked = Parameters({"ms": "1761482096789", "us": "1761482096789123", "far": "9" * 19})
+    asked = Parameters(
+        {
+            "ms": "1761482096789",
+            "us": "1761482096789123",
+            "far": "9" * 13,
+            "last": "9" * 18,
+            "more": "9" * 20,
+        }
+    )
     assert asked.moment_ns("ms") == 1761482096789 * MS
     assert asked.moment_ns("us") == 1761482096789123 * US
     assert asked.moment_ns("none") is None
+    assert asked.unit_of("far") == MS
+    assert asked.moment_ns("far") == asked.moment_ns("last") == MOMENT_MAX_NS
     with pytest.raises(Refusal) as refused:
-        asked.moment_ns("far")
+        asked.moment_ns("more")
     assert refused.value.code == -1130
 
 
@@ -178,7 +193,8 @@ def test_a_symbol_has_capital_letters_and_digits(value: str, code: int | None) -
 
 @pytest.mark.parametrize(
     ("value", "code"),
-    [('["A","B"]', None), ("[]", -1102), ("A", -1100), ("[1]", -1100), ('["A","A"]', -1151),
+    [('["A","B"]', None), ("[]", -1100), ("A", -1100), ('["a"]', -1100), ('["A", "B"]', -1100),
+     (MANY, -1130), ("[1]", -1100), ('["A","A"]', -1151),
      ("", -1105)],
 )  # fmt: skip
 def test_symbols_are_a_json_list_of_different_names(value: str, code: int | None) -> None:
@@ -217,3 +233,44 @@ def test_times_of_an_answer_are_in_the_unit_that_was_asked_for() -> None:
 def test_encoded_values_are_signed_as_they_came() -> None:
     text = quote_plus('["BTCUSDT"]')
     assert payload_of(f"symbols={text}&signature=x".encode(), b"") == f"symbols={text}".encode()
+
+
+def test_a_span_ends_with_the_last_nanosecond_of_its_end() -> None:
+    asked = Parameters({"startTime": "5", "endTime": "5"})
+    assert asked.span_ns() == (5 * MS, 6 * MS - 1)
+    fine = Parameters({"startTime": "1761482096789123", "endTime": "1761482096789123"})
+    assert fine.span_ns() == (1761482096789123 * US, 1761482096789123 * US + US - 1)
+    assert Parameters({}).span_ns() == (None, None)
+    with pytest.raises(Refusal) as refused:
+        Parameters({"startTime": "6", "endTime": "5"}).span_ns()
+    assert refused.value.code == -1128
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({}, None),
+        ({"symbol": "A"}, "A"),
+        ({"symbols": '["A"]'}, ["A"]),
+        ({"symbol": "A", "symbols": '["A"]'}, -1128),
+        ({"symbol": ""}, -1102),
+        ({"symbols": ""}, -1105),
+    ],
+)
+def test_a_request_names_one_symbol_or_a_list(values: dict[str, str], found: Any) -> None:
+    if not isinstance(found, int):
+        assert Parameters(values).symbol_or_symbols() == found
+        return
+    with pytest.raises(Refusal) as refused:
+        Parameters(values).symbol_or_symbols()
+    assert refused.value.code == found
+
+
+def test_a_choice_is_one_of_its_words() -> None:
+    choices = {"FULL": 1, "MINI": 2}
+    assert Parameters({"x": "MINI"}).choice("x", choices, "FULL") == 2
+    assert Parameters({}).choice("x", choices, "FULL") == 1
+    for values, code in (({}, -1102), ({"x": ""}, -1105), ({"x": "full"}, -1130)):
+        with pytest.raises(Refusal) as refused:
+            Parameters(values).choice("x", choices)
+        assert refused.value.code == code

@@ -15,7 +15,7 @@ from crossbook.gateway.binance.assembly import FaceLimits
 from crossbook.gateway.binance.weights import BAN_S, IGNORED_MAX
 from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.limits.account_limits import AccountLimits
-from tests.gateway.binance.test_orders import LIMIT, run
+from tests.gateway.binance.test_order_actions import LIMIT, run
 from tests.worlds.face_world import API, Bot, FaceWorld
 
 FORM = "application/x-www-form-urlencoded"
@@ -85,6 +85,44 @@ def test_a_key_is_ignored_where_everybody_may_look() -> None:
             for key in ("", "nobody", "demo-1"):
                 answer = await world.http.get(f"{API}time", headers={"X-MBX-APIKEY": key})
                 assert answer.json() == {"serverTime": world.now_ms()}
+
+    run(main())
+
+
+@pytest.mark.parametrize("keys", [("demo-2", "demo-1"), ("demo-1", "demo-2"), ("demo-1", "demo-1")])
+def test_a_request_with_two_keys_is_refused_on_every_route(keys: tuple[str, str]) -> None:
+    async def main() -> None:
+        async with FaceWorld() as world:
+            bot = world.bot()
+            headers = [("X-MBX-APIKEY", key) for key in keys]
+            for method, path, asked in (
+                ("GET", "time", ""),
+                ("GET", "account", bot.signed({})),
+                ("POST", "userDataStream", ""),
+                ("POST", "order", bot.signed(LIMIT)),
+                ("DELETE", "openOrders", bot.signed({"symbol": "BTCUSDT"})),
+            ):
+                answer = await world.http.request(method, f"{API}{path}?{asked}", headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (400, -1101), path
+            units = [("X-MBX-TIME-UNIT", "MICROSECOND"), ("X-MBX-TIME-UNIT", "MILLISECOND")]
+            answer = await world.http.get(f"{API}time", headers=units)
+            assert (answer.status_code, answer.json()["code"]) == (400, -1101)
+            assert not world.engine.seq
+
+    run(main())
+
+
+def test_x_account_may_only_repeat_the_account_of_the_key() -> None:
+    async def main() -> None:
+        async with FaceWorld() as world:
+            bot = world.bot()
+            for account, status in (("2", 401), ("1", 200)):
+                headers = {"X-MBX-APIKEY": bot.key, "X-Account": account}
+                asked = f"{API}order?{bot.signed(LIMIT)}"
+                answer = await world.http.post(asked, headers=headers)
+                assert answer.status_code == status, answer.text
+                assert status == 200 or answer.json()["code"] == -2015
+            assert world.engine.seq == 1
 
     run(main())
 
@@ -192,8 +230,8 @@ def test_paths_of_the_native_api_stay_what_they_are() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v3", "/api/v3/orderList/oco", "/api/v3/sor/order", "/sapi/v1/system/status", "/fapi",
-     "/dapi/v1/time", "/api/v3/myPreventedMatches"],
+    ["/api/v3", "/api/v3/orderLists", "/sapi/v1/system/status", "/fapi",
+     "/dapi/v1/time"],
 )  # fmt: skip
 def test_a_path_that_the_exchange_does_not_have_is_a_clear_refusal(path: str) -> None:
     async def main() -> None:
@@ -210,8 +248,14 @@ def test_another_method_is_refused_with_those_there_are() -> None:
     async def main() -> None:
         async with FaceWorld() as world:
             answer = await world.http.patch(f"{API}order")
-            assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, POST")
+            methods = "DELETE, GET, HEAD, OPTIONS, POST"
+            assert (answer.status_code, answer.headers["allow"]) == (405, methods)
             assert answer.json()["code"] == -1000
+            asked = await world.http.options(f"{API}order?symbol=BTCUSDT")
+            assert (asked.status_code, asked.headers["allow"], asked.json()) == (200, methods, {})
+            asked = await world.http.options(f"{API}order/test")
+            assert asked.headers["allow"] == "OPTIONS, POST"
+            assert (await world.http.options(f"{API}nothing")).status_code == 404
             head = await world.http.head(f"{API}time")
             assert (head.status_code, head.content) == (200, b"")
 
@@ -252,6 +296,7 @@ def test_a_fault_of_the_gateway_has_a_document_too(monkeypatch: pytest.MonkeyPat
 
 
 SECRET = b"s" * 40
+DRAWN = "k-0123456789abcdef"
 
 
 def keyed(scopes: Scope, **more: Any) -> KeyTable:
@@ -293,6 +338,28 @@ def test_with_keys_of_the_exchange_a_listen_key_needs_a_signature() -> None:
             assert plain.json()["code"] == -1102
             bot = Bot(world, "desk", SECRET.decode())
             assert len((await bot.post("userDataStream"))["listenKey"]) == 64
+
+    run(main())
+
+
+def test_a_listen_key_needs_no_signature_where_nobody_guesses_the_id_of_the_key() -> None:
+    async def main() -> None:
+        keys = keyed(Scope.READ)
+        keys.put(Key(DRAWN, KeyScheme.HMAC_SHA256, SECRET, Scope.READ, 8))
+        keys.put(Key(DRAWN[::-1], KeyScheme.HMAC_SHA256, SECRET, Scope.READ, 9))
+        async with FaceWorld(keys=keys) as world:
+            path, headers = f"{API}userDataStream", {"X-MBX-APIKEY": DRAWN}
+            key = (await world.http.post(path, headers=headers)).json()["listenKey"]
+            assert world.face.venue.listen_keys.account(key, world.clock.now_ns()) == 8
+            named = {"listenKey": key}
+            assert (await world.http.put(path, headers=headers, params=named)).json() == {}
+            for other, code in ((f"{DRAWN[:-1]}0", -2015), ("desk", -1102), (DRAWN[::-1], -1102)):
+                refused = await world.http.put(path, headers={"X-MBX-APIKEY": other}, params=named)
+                assert refused.json()["code"] == code, other
+            wrong = await Bot(world, DRAWN, "t" * 40).error("POST", "userDataStream")
+            assert wrong[1] == -1022
+            unsigned = await world.http.get(f"{API}account", headers=headers)
+            assert unsigned.json()["code"] == -1102
 
     run(main())
 

@@ -8,7 +8,7 @@ import pytest
 from crossbook.common.messages.feed import Ticker
 from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.routes import weight_of
-from tests.gateway.binance.test_orders import market, run
+from tests.gateway.binance.test_order_actions import market, run
 from tests.worlds.desk_world import INSTRUMENTS
 from tests.worlds.face_world import FaceWorld
 
@@ -59,6 +59,7 @@ VALUES: dict[str, list[Any]] = {
     "recvWindow": ["5000", "0", "60000.5", "x"],
     "permissions": ["SPOT", '["SPOT"]', "[", "x"],
     "trailingDelta": ["1"],
+    "orderListId": ["1", "x"],
     "strategyType": ["1", "1000000", "x"],
 }
 
@@ -72,7 +73,7 @@ def test_no_request_breaks_the_face_or_has_an_answer_of_another_shape(seed: int)
             await bots[0].limit("SELL", "5", "50000", newClientOrderId="mine")
             await market(bots[1], "BUY", quantity="1")
             add_tickers(world)
-            paths = [*world.face.routes, "/api/v3/orderList", "/api/v3/order/", "/sapi/x"]
+            paths = [*world.face.routes, "/api/v3/orderLists", "/api/v3/order/", "/sapi/x"]
             for path in paths:
                 for method in METHODS:
                     for _ in range(3):
@@ -152,6 +153,12 @@ def test_no_bytes_in_query_or_body_break_the_face() -> None:
         ("ticker/bookTicker", {"symbols": "A"}, 4),
         ("ticker", {"symbols": "A,B"}, 8),
         ("ticker", {"symbols": ",".join("A" * 60)}, 200),
+        ("ticker/tradingDay", {"symbol": "A"}, 4),
+        ("ticker/tradingDay", {"symbols": "A,B"}, 8),
+        ("executionRules", {"symbol": "A"}, 2),
+        ("executionRules", {"symbols": "A,B"}, 4),
+        ("executionRules", {"symbols": ",".join("A" * 60)}, 40),
+        ("executionRules", {}, 40),
         ("klines", {}, 2),
         ("openOrders", {}, 80),
         ("openOrders", {"symbol": "A"}, 6),

@@ -13,7 +13,7 @@ from crossbook.gateway.faults.assembly import GatewayFaults
 from crossbook.gateway.faults.market_stream import FaultyMarketStream
 from crossbook.gateway.faults.order_stream import FaultyOrderStream
 from crossbook.gateway.operations.readiness import FaultsInForce
-from crossbook.gateway.web.channel import Channel, Handshake, Refusal
+from crossbook.gateway.web.channel import Channel, Handshake, HandshakeRefusal
 
 LOADED = """
 import sys
@@ -35,7 +35,7 @@ CHANNEL: Channel = cast(Channel, object())
 """A channel of market data; only its identity counts."""
 
 
-def route(rule: Refuse | NoAnswer | None, handshake: Handshake) -> Channel | Refusal:
+def route(rule: Refuse | NoAnswer | None, handshake: Handshake) -> Channel | HandshakeRefusal:
     """The result of a handshake under a rule."""
     faults = GatewayFaults({}, SystemClock())
     if rule is not None:
@@ -67,7 +67,7 @@ def test_a_handshake_is_refused_by_a_rule_that_names_the_interface(
     rule = Refuse(status=503, code="MAINTENANCE", interface="handshake", **selectors)
     found = route(rule, handshake)
     assert found == (
-        Refusal(503, "MAINTENANCE: refused by fault rule 1") if is_refused else CHANNEL
+        HandshakeRefusal(503, "MAINTENANCE: refused by fault rule 1") if is_refused else CHANNEL
     )
 
 

@@ -1,7 +1,7 @@
 """One connection to a stream behind rules: the messages that reach the client."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,15 +14,13 @@ from crossbook.common.faults.market_data import (
     StreamGap,
     StreamHeartbeatStopped,
     StreamReorder,
-    StreamStale,
+    StreamStandstill,
     StreamWrongChecksum,
 )
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.faults.venue import InstrumentRemoved
-from crossbook.gateway.binance.streams.client import StreamClient
 from crossbook.gateway.faults.market_stream import HELD_S, faulty_stream
-from crossbook.gateway.web.channel import Refusal
-from tests.worlds.face_stream_world import FaceStreamWorld
+from crossbook.gateway.web.channel import Channel, HandshakeRefusal
 from tests.worlds.feed_source import SYMBOL
 from tests.worlds.json_book import JsonBook
 from tests.worlds.stream_world import FakeConnection, StreamWorld
@@ -72,7 +70,7 @@ class FaultyStreams(StreamWorld):
     def opened(self, path: str = BOOK) -> FakeConnection:
         """A client behind the rules."""
         target = self.streams.route(path, "")
-        assert not isinstance(target, Refusal)
+        assert not isinstance(target, HandshakeRefusal)
         return FakeConnection(faulty_stream(target, path, self.table, lambda: self.loop))
 
     def updates(self, client: FakeConnection, count: int) -> list[dict[str, Any]]:
@@ -184,7 +182,7 @@ def test_a_stalled_stream_sends_heartbeats_of_its_last_message() -> None:
     world = FaultyStreams()
     client = world.opened()
     last = world.updates(client, 3)[-1]["seq"]
-    world.table.add(StreamStale())
+    world.table.add(StreamStandstill())
     assert world.updates(client, 3) == []
     world.streams.beat()
     world.work()
@@ -240,18 +238,7 @@ def test_statuses_pass_every_rule() -> None:
     assert (status["type"], status["status"]) == ("status", "stale")
 
 
-def test_streams_of_another_face_pass_every_rule() -> None:
-    world, table = FaceStreamWorld(), FaultTable("gateway")
-    for rule in (StreamDrop(), StreamStale(), StreamWrongChecksum(), StreamDuplicate()):
-        table.add(rule)
-    plain = world.connect("/stream?streams=btcusdt@depth@100ms/!ticker@arr")
-    inner = world.paths.find("/stream", "streams=btcusdt@depth@100ms/!ticker@arr")
-    assert isinstance(inner, StreamClient)
-    client = FakeConnection(faulty_stream(inner, "/stream", table, FakeLoop))
-    raw_inner = world.paths.find("/ws/!ticker@arr", "")
-    assert isinstance(raw_inner, StreamClient)
-    raw = FakeConnection(faulty_stream(raw_inner, "/ws/!ticker@arr", table, FakeLoop))
-    world.step(20)
-    world.advance(2_000)
-    assert raw.writes
-    assert client.pop_messages() == plain.pop_messages() != []
+def test_a_path_of_another_face_is_not_behind_these_rules() -> None:
+    channel = cast(Channel, object())
+    for path in ("/ws/btcusdt@trade", "/stream", "/ws-api/v3"):
+        assert faulty_stream(channel, path, FaultTable("gateway"), FakeLoop) is channel

@@ -23,7 +23,7 @@ from crossbook.common.faults.order_entry import (
 )
 from crossbook.gateway.api.order_stream import PATH, OrderStreams
 from crossbook.gateway.faults.order_stream import FaultyOrderStream, payload_of
-from crossbook.gateway.web.channel import Handshake, Refusal, text_frame
+from crossbook.gateway.web.channel import Handshake, HandshakeRefusal, text_frame
 from tests.gateway.faults.fault_world import FaultWorld
 from tests.worlds.rest_world import limit
 
@@ -79,7 +79,7 @@ class StreamFaultWorld(FaultWorld):
         super().__init__(*rules)
         streams = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
         channel = streams.route(Handshake(PATH, "account=7"), None)
-        assert not isinstance(channel, Refusal)
+        assert not isinstance(channel, HandshakeRefusal)
         self.stream = FaultyOrderStream(channel, self.table, "desk-1")
         self.connection = Client()
         self.stream.opened(self.connection)

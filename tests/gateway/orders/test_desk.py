@@ -151,6 +151,25 @@ def test_other_sessions_of_the_account_receive_accept_amend_and_cancel() -> None
     assert second
 
 
+def test_sessions_that_sent_nothing_share_one_report_of_each_change() -> None:
+    world = DeskWorld()
+    first = world.log_on(ANN, 7)
+    world.log_on(BOB, 7)
+    world.log_on(b"eve", 7)
+    buyer = world.log_on(b"dan", 8)
+    world.send(ANN, first, sell(2))
+    world.send(b"dan", buyer, New(2, SYMBOL, Side.BUY, "1.000", "60000.00"))
+    world.send(ANN, first, New(3, SYMBOL, Side.SELL, "1.000", "50000.00"))
+    world.settle()
+    collected = world.desk.collect_replies()
+    bob, eve = collected[BOB], collected[b"eve"]
+    assert len(bob) >= 4
+    assert all(one is other for one, other in zip(bob, eve, strict=True))
+    assert {each.request_seq for each in bob} == {0}
+    fills = [each for each in collected[ANN] if isinstance(each, Execution) and each.trade_id]
+    assert [each.request_seq for each in fills][-1] == 3
+
+
 def test_mass_cancel_is_acknowledged_and_each_order_reported() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)

@@ -16,10 +16,10 @@ ANN, BOB, EVE = b"ann", b"bob", b"eve"
 SYMBOL = "BTC-USDT"
 
 
-def table(limit: int = 10) -> tuple[SessionTable, dict[int, None]]:
+def table(limit: int = 10, of_account: int = 10) -> tuple[SessionTable, dict[int, None]]:
     """A table, and its queue of deserted accounts."""
     tokens = iter(range(1, 1_000))
-    sessions = SessionTable(limit, lambda: next(tokens))
+    sessions = SessionTable(limit, lambda: next(tokens), of_account)
     return sessions, sessions.add_deserted_queue()
 
 
@@ -106,6 +106,32 @@ def test_only_connections_are_counted_and_limited() -> None:
     assert (len(sessions), sessions.is_connected(7)) == (1, True)
     sessions.close_all()
     assert (len(sessions), sessions.by_token, sessions.by_account) == (0, {}, {})
+
+
+def test_an_account_has_a_bounded_number_of_connections() -> None:
+    sessions, _ = table(of_account=2)
+    sessions.open_standing(7, b"requests")
+    assert sessions.open(7, ANN) is not None
+    assert sessions.open(7, BOB) is not None
+    assert sessions.open(7, EVE) is None
+    assert "account 7 has 2 sessions" in sessions.why_full(7)
+    assert "MAX_ACCOUNT_SESSIONS" in sessions.why_full(7)
+    # Another logon of a connection replaces its session.
+    assert sessions.open(7, BOB) is not None
+    assert sessions.open(8, EVE) is not None
+    assert sessions.open(7, EVE) is None
+    assert [each.account for each in sessions.by_account[8]] == [8]
+    sessions.close_address(BOB)
+    assert sessions.open(7, EVE) is not None
+    assert len(sessions) == 2
+
+
+def test_a_full_table_names_its_own_limit_first() -> None:
+    sessions, _ = table(limit=1, of_account=1)
+    sessions.open(7, ANN)
+    assert sessions.open(7, BOB) is None
+    assert "this gateway has 1 sessions" in sessions.why_full(7)
+    assert "MAX_ORDER_SESSIONS" in sessions.why_full(7)
 
 
 def test_the_last_connection_gone_cancels() -> None:

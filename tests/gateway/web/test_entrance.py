@@ -147,6 +147,31 @@ def test_the_allow_header_lists_the_accepted_methods(path: str, methods: str) ->
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("address", "methods"),
+    [
+        ("/api/v1/orderbook/BTC-USDT?levels=5&min_seq=0", "GET, HEAD, OPTIONS"),
+        ("/api/v1/candles/BTC-USDT?interval=1s&from=1&to=2", "GET, HEAD, OPTIONS"),
+        ("/api/v1/orders?symbol=BTC-USDT&side=buy&status=open", "DELETE, GET, HEAD, OPTIONS, POST"),
+        (
+            "/api/v1/orders/by-client-order-id?client_order_id=x",
+            "DELETE, GET, HEAD, OPTIONS, PATCH",
+        ),
+    ],
+)
+def test_the_methods_of_an_address_with_its_parameters_are_listed(
+    address: str, methods: str
+) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            response = await world.client.options(address)
+            assert (response.status_code, response.headers["allow"]) == (204, methods)
+            unknown = await world.client.options(f"{address}&nonsense=1")
+            assert unknown.status_code == 400
+
+    run(main())
+
+
 def test_no_page_of_another_origin_reads_anything_by_default() -> None:
     async def main() -> None:
         async with RestWorld() as world:

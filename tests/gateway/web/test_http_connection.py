@@ -111,6 +111,8 @@ CASES: Final[dict[str, tuple[tuple[bytes, ...], list[int], int]]] = {
     "two hosts": ((post(BODY, "Host: localhost", "Host: localhost"),), [400], 0),
     "another host": ((post(BODY, "Host: evil.example"),), [403], 0),
     "a query": ((request("POST", f"{PATH}?symbol=BTC-USDT", BODY),), [400], 0),
+    "a fragment": ((request("POST", f"{PATH}#a", BODY),), [400], 0),
+    "a fragment behind a host": ((request("POST", f"http://localhost{PATH}#a", BODY),), [400], 0),
     "two types": ((post(BODY, JSON, "Content-Type: text/plain"),), [400], 0),
     "another type": ((post(BODY, "Content-Type: text/plain"),), [415], 0),
     "another origin": ((post(BODY, "Origin: http://evil.example"),), [403], 0),

@@ -10,7 +10,7 @@ import pytest
 
 from crossbook.common.token_buckets import CONNECTIONS_S
 from crossbook.gateway.web import http_connection
-from crossbook.gateway.web.channel import Refusal
+from crossbook.gateway.web.channel import HandshakeRefusal
 from crossbook.gateway.web.crowd import MIB
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.listener import listening
@@ -35,7 +35,7 @@ async def large(scope: Any, receive: Any, send: Any) -> None:
 @contextlib.asynccontextmanager
 async def serving(limits: Limits, app: Any = large) -> AsyncIterator[tuple[HttpServer, Hub]]:
     """A server with these limits."""
-    hub = Hub(lambda handshake: Refusal(404, ""), limits)
+    hub = Hub(lambda handshake: HandshakeRefusal(404, ""), limits)
     server = HttpServer(app, hub, listening("127.0.0.1", 0))
     await server.start()
     try:

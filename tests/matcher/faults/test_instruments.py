@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crossbook.common.faults.table import FaultTable, FaultTableError, NotHere
-from crossbook.common.faults.venue import Auction, Halt, InstrumentRemoved
+from crossbook.common.faults.venue import CallPhase, Halt, InstrumentRemoved
 from crossbook.common.instruments import example
 from crossbook.common.messages.admin import (
     AdminAct,
@@ -62,7 +62,7 @@ class FakeMatcher:
             )
         return AdminDone(request_id=1, answer=answer, followed=0)
 
-    def add(self, rule: Halt | Auction | InstrumentRemoved) -> int:
+    def add(self, rule: Halt | CallPhase | InstrumentRemoved) -> int:
         """Put a rule in force, and settle."""
         number = self.table.add(rule)
         self.faults.settle()
@@ -95,13 +95,13 @@ def test_a_removed_instrument_is_halted() -> None:
 
 def test_an_auction_ends_with_an_uncross() -> None:
     matcher = FakeMatcher()
-    matcher.remove(matcher.add(Auction(symbol="BTC-USDT")))
+    matcher.remove(matcher.add(CallPhase(symbol="BTC-USDT")))
     assert matcher.acts == [(SetInstrumentState.__name__, AUCTION), (Uncross.__name__, OPEN)]
 
 
 def test_a_halt_hides_an_auction_which_goes_on_after_it() -> None:
     matcher = FakeMatcher()
-    auction = matcher.add(Auction())
+    auction = matcher.add(CallPhase())
     halt = matcher.add(Halt())
     assert matcher.state == HALTED
     matcher.remove(halt)
@@ -115,7 +115,7 @@ def test_a_state_that_ends_by_itself_still_does() -> None:
     matcher.state, matcher.until_ns = CANCEL_ONLY, 77
     matcher.remove(matcher.add(Halt()))
     assert (matcher.state, matcher.until_ns) == (CANCEL_ONLY, 77)
-    matcher.remove(matcher.add(Auction()))
+    matcher.remove(matcher.add(CallPhase()))
     assert (matcher.state, matcher.until_ns) == (CANCEL_ONLY, 77)
 
 

@@ -12,7 +12,7 @@ from crossbook.common.faults.market_data import (
     FeedGap,
     FeedHeartbeatStopped,
     FeedReorder,
-    FeedStale,
+    FeedStandstill,
     FeedWrongChecksum,
 )
 from crossbook.common.faults.venue import ClockShifted
@@ -91,7 +91,7 @@ def test_late_messages_leave_also_after_their_rule_is_removed() -> None:
 def test_heartbeats_do_not_count_a_topic_that_stands_still() -> None:
     world = FaultyFeedWorld()
     assert sent(world) == [1]
-    world.table.add(FeedStale(**l2()))
+    world.table.add(FeedStandstill(**l2()))
     assert sent(world) == []
     assert (world.last("l2"), world.last("l3")) == (1, 2)
     world.table.clear()
@@ -99,7 +99,7 @@ def test_heartbeats_do_not_count_a_topic_that_stands_still() -> None:
 
 
 def test_a_topic_goes_on_where_the_next_message_is_sent() -> None:
-    world = FaultyFeedWorld(FeedStale(**l2(next=1)))
+    world = FaultyFeedWorld(FeedStandstill(**l2(next=1)))
     assert sent(world) == []
     assert world.last("l2") == 0
     assert sent(world) == [2]

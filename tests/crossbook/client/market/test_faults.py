@@ -7,6 +7,7 @@ import pytest
 
 from crossbook.client.faults import Faults
 from crossbook.client.market.faults import MarketAndVenueFaults
+from crossbook.common.faults.face import ListenKeyExpired, ServerShutdown
 from crossbook.common.faults.kinds import AnyFault
 from crossbook.common.faults.market_data import (
     BookEmpty,
@@ -17,7 +18,7 @@ from crossbook.common.faults.market_data import (
     FeedGap,
     FeedHeartbeatStopped,
     FeedReorder,
-    FeedStale,
+    FeedStandstill,
     FeedWrongChecksum,
     StreamDelay,
     StreamDisconnect,
@@ -26,11 +27,11 @@ from crossbook.common.faults.market_data import (
     StreamGap,
     StreamHeartbeatStopped,
     StreamReorder,
-    StreamStale,
+    StreamStandstill,
     StreamWrongChecksum,
 )
 from crossbook.common.faults.venue import (
-    Auction,
+    CallPhase,
     ClockShifted,
     DiskSlow,
     Halt,
@@ -52,7 +53,7 @@ MADE: list[tuple[Callable[[Faults], Any], AnyFault]] = [
     (lambda f: f.feed_gap(next=1), FeedGap(next=1)),
     (lambda f: f.feed_duplicate(every=2), FeedDuplicate(every=2)),
     (lambda f: f.feed_reorder(channel="trade"), FeedReorder(channel="trade")),
-    (lambda f: f.feed_stale(probability=0.5, seed=1), FeedStale(probability=0.5, seed=1)),
+    (lambda f: f.feed_stale(probability=0.5, seed=1), FeedStandstill(probability=0.5, seed=1)),
     (lambda f: f.feed_wrong_checksum(), FeedWrongChecksum()),
     (lambda f: f.feed_disconnect(3, next=1), FeedDisconnect(seconds=3, next=1)),
     (lambda f: f.feed_heartbeat_stopped(), FeedHeartbeatStopped()),
@@ -66,15 +67,20 @@ MADE: list[tuple[Callable[[Faults], Any], AnyFault]] = [
     (lambda f: f.stream_gap(next=1), StreamGap(next=1)),
     (lambda f: f.stream_duplicate(), StreamDuplicate()),
     (lambda f: f.stream_reorder(), StreamReorder()),
-    (lambda f: f.stream_stale(), StreamStale()),
+    (lambda f: f.stream_stale(), StreamStandstill()),
     (lambda f: f.stream_wrong_checksum(), StreamWrongChecksum()),
     (
         lambda f: f.stream_disconnect(2, stream="ticker"),
         StreamDisconnect(seconds=2, stream="ticker"),
     ),
     (lambda f: f.stream_heartbeat_stopped(), StreamHeartbeatStopped()),
+    (
+        lambda f: f.server_shutdown(2, stream="binance-api"),
+        ServerShutdown(seconds=2, stream="binance-api"),
+    ),
+    (lambda f: f.listen_key_expired(1, account=7), ListenKeyExpired(seconds=1, account=7)),
     (lambda f: f.halt(), Halt()),
-    (lambda f: f.auction("BTC-USDT"), Auction(symbol="BTC-USDT")),
+    (lambda f: f.auction("BTC-USDT"), CallPhase(symbol="BTC-USDT")),
     (lambda f: f.instrument_removed("BTC-USDT"), InstrumentRemoved(symbol="BTC-USDT")),
     (lambda f: f.disk_slow(20, every=3), DiskSlow(milliseconds=20, every=3)),
     (lambda f: f.clock_shifted(-500), ClockShifted(shift_ms=-500)),

@@ -13,6 +13,7 @@ from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.codec import decode_history_question, encode
 from crossbook.common.messages.feed import Snapshot, Ticker, Trade
 from crossbook.common.messages.history_queries import (
+    AmendmentsQuestion,
     CandleRecords,
     CandlesQuestion,
     HistoryAnswer,
@@ -22,8 +23,10 @@ from crossbook.common.messages.history_queries import (
     TradeRecords,
     TradesQuestion,
 )
+from crossbook.common.types import Side
 from crossbook.gateway.binance.market.queries import ENDPOINTS, MarketQueries
-from crossbook.gateway.binance.market.record import MarketRecord
+from crossbook.gateway.binance.market.recorded_market import RecordedMarket
+from crossbook.gateway.binance.parameters import Parameters
 from crossbook.gateway.binance.symbols import SymbolTable
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries
@@ -66,7 +69,7 @@ class PlainMarket:
         self.sessions = PlainSessions()
         self._link = HistoryLink()
         sessions = cast(LocalSessions, self.sessions)
-        record = MarketRecord(HistoryQueries(sessions, [self._link], self._answer), sessions)
+        record = RecordedMarket(HistoryQueries(sessions, [self._link], self._answer), sessions)
         instruments = {each.symbol: each for each in (self.instrument, ETH)}
         self.queries = MarketQueries(SymbolTable(instruments), self, record, lambda: self.now_ns)
 
@@ -98,7 +101,7 @@ class PlainMarket:
     def ask(self, endpoint: str, unit_ns: int = 1_000_000, **parameters: Any) -> Any:
         """The JSON of an endpoint's answer, decoded."""
         texts = {name: str(value) for name, value in parameters.items()}
-        answer = ENDPOINTS[endpoint](self.queries, texts, unit_ns)
+        answer = ENDPOINTS[endpoint](self.queries, Parameters(texts, unit_ns))
         document = asyncio.run(cast(Coroutine[Any, Any, Any], answer))
         return msgspec.json.decode(msgspec.json.encode(document))
 
@@ -120,6 +123,7 @@ class PlainMarket:
         number, seq = question.request_id, self.recorded_seq
         if question.min_seq > seq:
             return NotYet(number, seq, "behind")
+        assert not isinstance(question, AmendmentsQuestion)
         trades = self.trades if question.instrument == self.instrument.id else []
         if isinstance(question, TradesQuestion):
             rows = [each for each in trades if each.trade_id >= question.from_trade_id]
@@ -180,6 +184,8 @@ def plain_klines(
         close = prices[-1]
         lots = sum(each.quantity_lots for each in inside)
         quote = sum(each.quantity_lots * each.price_ticks for each in inside)
+        bought = [each for each in inside if each.aggressor_side == Side.BUY]
+        bought_for = sum(each.quantity_lots * each.price_ticks for each in bought)
         price: Callable[[float], str] = "{:.8f}".format
         found.append(
             [
@@ -189,8 +195,8 @@ def plain_klines(
                 next_ns // 10**6 - 1,
                 instrument.grid.quote.text(quote * instrument.notional_per_tick_lot),
                 len(inside),
-                "0.00000000",
-                "0.00000000",
+                price(sum(each.quantity_lots for each in bought) / 100_000),
+                instrument.grid.quote.text(bought_for * instrument.notional_per_tick_lot),
                 "0",
             ]
         )

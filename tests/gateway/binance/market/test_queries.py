@@ -215,11 +215,34 @@ def test_a_rolling_window_has_what_traded_in_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("zone", "hours"), [(None, 0), ("8", 8), ("-1:00", -1), ("05:45", 5.75), ("+14", 14)]
+)
+def test_a_trading_day_begins_at_midnight_of_its_time_zone(zone: str | None, hours: float) -> None:
+    market = PlainMarket()
+    for ago_s in range(200_000, 0, -7_000):
+        market.trade_at(NOW_NS - ago_s * SECOND_NS, 5_000_000 - ago_s, 2)
+    asked: dict[str, Any] = {} if zone is None else {"timeZone": zone}
+    document = market.ask("ticker/tradingDay", symbol="BTCUSDT", **asked)
+    day_ms, offset_ms = 86_400_000, int(hours * 3_600_000)
+    begin = (NOW_NS // MS + offset_ms) // day_ms * day_ms - offset_ms
+    inside = [each for each in market.trades if each.time_ns // MS >= begin]
+    assert (document["openTime"], document["closeTime"]) == (begin, begin + day_ms - 1)
+    assert (document["firstId"], document["lastId"]) == (inside[0].trade_id, inside[-1].trade_id)
+    assert document["openPrice"] == f"{inside[0].price_ticks / 100:.8f}"
+    assert document["volume"] == f"{2 * len(inside) / 100_000:.8f}"
+    assert (document["count"], len(document)) == (len(inside), 15)
+    (mini,) = market.ask("ticker/tradingDay", symbols='["BTCUSDT"]', type="MINI")
+    assert len(mini) == 12
+
+
+@pytest.mark.parametrize(
     ("endpoint", "parameters", "code"),
     [
         ("depth", {}, -1102),
         ("depth", {"symbol": "BTC-USDT"}, -1121),
-        ("trades", {"symbol": "btcusdt"}, -1121),
+        ("trades", {"symbol": "btcusdt"}, -1100),
+        ("trades", {"symbol": "GONE"}, -1121),
+        ("trades", {"symbol": "BTCUSDT", "limit": ""}, -1105),
         ("depth", {"symbol": "BTCUSDT", "limit": "0"}, -1130),
         ("historicalTrades", {"symbol": "BTCUSDT", "fromId": "-1"}, -1100),
         ("historicalTrades", {"symbol": "BTCUSDT", "fromId": str(2**64)}, -1130),
@@ -228,9 +251,19 @@ def test_a_rolling_window_has_what_traded_in_it() -> None:
         ("ticker/price", {"symbols": "BTCUSDT"}, -1100),
         ("ticker/price", {"symbols": "[]"}, -1100),
         ("ticker/price", {"symbols": '["GONE"]'}, -1121),
+        ("ticker/price", {"symbols": '["BTCUSDT","BTCUSDT"]'}, -1151),
+        ("klines", {"symbol": "BTCUSDT"}, -1102),
+        ("klines", {"symbol": "BTCUSDT", "interval": "9m"}, -1120),
+        ("klines", {"symbol": "BTCUSDT", "interval": "1m", "startTime": 9, "endTime": 8}, -1128),
         ("ticker/price", {"symbols": "[" * 10_000}, -1100),
         ("ticker/24hr", {"symbol": "BTCUSDT", "type": "HALF"}, -1130),
         ("ticker", {}, -1102),
+        ("ticker/tradingDay", {}, -1102),
+        ("ticker/tradingDay", {"symbol": "BTCUSDT", "timeZone": "UTC"}, -1130),
+        ("ticker/tradingDay", {"symbol": "BTCUSDT", "timeZone": "5:50"}, -1130),
+        ("ticker/tradingDay", {"symbol": "BTCUSDT", "timeZone": "-13"}, -1130),
+        ("ticker/tradingDay", {"symbol": "BTCUSDT", "timeZone": "14:15"}, -1130),
+        ("ticker/tradingDay", {"symbol": "BTCUSDT", "timeZone": "15"}, -1130),
         ("ticker", {"symbol": "BTCUSDT", "windowSize": "60m"}, -1130),
         ("ticker", {"symbol": "BTCUSDT", "windowSize": "8d"}, -1130),
     ],

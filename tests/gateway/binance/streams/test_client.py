@@ -139,3 +139,13 @@ def test_a_full_client_is_caught_up_in_all_its_streams() -> None:
     assert {event["stream"] for event in client.pop_messages()} == {
         "btcusdt@trade", "btcusdt@depth@100ms", "btcusdt@ticker",
     }  # fmt: skip
+
+
+def test_every_client_receives_the_end_of_its_gateway_in_its_form() -> None:
+    world = FaceStreamWorld()
+    plain, fine = world.connect("/ws/0"), world.connect("/stream?timeUnit=MICROSECOND")
+    world.streams.shut_down(7_000_000)
+    assert plain.pop_messages() == [{"e": "serverShutdown", "E": 7}]
+    assert fine.pop_messages() == [
+        {"stream": "!serverShutdown", "data": {"e": "serverShutdown", "E": 7_000}}
+    ]

@@ -55,7 +55,10 @@ class Tape(FaceStreamWorld):
         made = trade(len(self.trades) + 1, price, lots, self.now)
         self.trades.append(made)
         notional = self.instrument.notional_per_tick_lot
-        self.series.add(price, lots, price * lots * notional, made.trade_id, made.seq, made.time_ns)
+        self.series.add(
+            price, lots, price * lots * notional, made.trade_id, made.seq, made.time_ns,
+            made.aggressor_side,
+        )  # fmt: skip
         self.streams.apply([Trades(SYMBOL, [made])])
 
     def publish(self) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from crossbook.gateway.binance.streams.client import STREAMS_MAX, StreamClient
 from crossbook.gateway.binance.streams.message import MICROSECONDS, WRAPPED
-from crossbook.gateway.web.channel import Refusal
+from crossbook.gateway.web.channel import HandshakeRefusal
 from tests.worlds.face_stream_world import FaceStreamWorld
 from tests.worlds.stream_world import FakeConnection
 
@@ -63,5 +63,5 @@ def test_too_many_names_and_a_malformed_query_are_refused() -> None:
     many = "/".join(f"a{n}" for n in range(STREAMS_MAX + 1))
     for query in (f"streams={many}", "streams=%zz"):
         refusal = paths.find("/stream", query)
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, HandshakeRefusal)
         assert refusal.status == 400

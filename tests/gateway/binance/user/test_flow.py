@@ -78,11 +78,45 @@ def act(world: UserWorld, rng: Random, number: int) -> None:
     world.sessions.submit(account, request, lambda _: None)
 
 
+def shown_balances(world: UserWorld, account: int) -> dict[str, tuple[str, str]]:
+    """Free and locked amount of each asset of an account in the exchange."""
+    axes = {each.base: grid_of(each).base for each in INSTRUMENTS}
+    axes |= {each.quote: grid_of(each).quote for each in INSTRUMENTS}
+    return {
+        each.asset: (
+            axes[each.asset].text(each.total_units - each.held_units),
+            axes[each.asset].text(each.held_units),
+        )
+        for each in balances(world.engine, account)
+    }
+
+
+class Natives:
+    """The balances of the accounts in the exchange after each command."""
+
+    def __init__(self, world: UserWorld) -> None:
+        self.at: dict[int, dict[int, dict[str, tuple[str, str]]]] = {}
+        apply = world.engine.apply
+
+        def applied(*arguments: Any) -> Any:
+            made = apply(*arguments)
+            each_account = {account: shown_balances(world, account) for account in ACCOUNTS}
+            self.at[world.engine.seq] = each_account
+            return made
+
+        world.engine.apply = applied  # type: ignore[method-assign,assignment]
+
+
 class Book:
     """What a client knows of an account by its events, and the rules that they keep."""
 
-    def __init__(self, client: ApiUser) -> None:
+    def __init__(self, client: ApiUser, account: int, natives: "Natives") -> None:
         self.client = client
+        self.account = account
+        self.natives = natives
+        self.positions = 0
+        # The number of the command whose reports came last; zero after another event.
+        self.seq = 0
         self.orders: dict[int, dict[str, Any]] = {}
         self.sums: dict[int, list[Decimal]] = defaultdict(lambda: [Decimal()] * 2)
         self.balances: dict[str, tuple[str, str]] = {}
@@ -93,8 +127,16 @@ class Book:
         """Apply the events since the last call."""
         for event in await self.client.events():
             if event["e"] == "outboundAccountPosition":
-                self.balances |= {each["a"]: (each["f"], each["l"]) for each in event["B"]}
+                shown = {each["a"]: (each["f"], each["l"]) for each in event["B"]}
+                self.balances |= shown
+                if self.seq:
+                    native = self.natives.at[self.seq][self.account]
+                    assert {asset: native[asset] for asset in shown} == shown, self.seq
+                    self.positions += 1
+                self.seq = 0
             elif event["e"] == "executionReport":
+                assert self.seq in (0, event["I"]), "the position after a command is missing"
+                self.seq = event["I"]
                 self.apply(event)
 
     def apply(self, report: dict[str, Any]) -> None:
@@ -149,15 +191,7 @@ async def check(world: UserWorld, account: int, book: Book, begin: set[int]) -> 
     open_now = {each.order_id for each in world.engine.open_orders(account)[0]}
     known = {number for number, each in book.orders.items() if each["X"] not in ENDS}
     assert known | (open_now & begin) == open_now
-    axes = {each.base: grid_of(each).base for each in INSTRUMENTS}
-    axes |= {each.quote: grid_of(each).quote for each in INSTRUMENTS}
-    native = {
-        each.asset: (
-            axes[each.asset].text(each.total_units - each.held_units),
-            axes[each.asset].text(each.held_units),
-        )
-        for each in balances(world.engine, account)
-    }
+    native = shown_balances(world, account)
     for asset, shown in book.balances.items():
         assert native[asset] == shown, asset
     for record in records:
@@ -174,6 +208,7 @@ def test_the_events_add_up_to_what_the_exchange_has(seed: int) -> None:
     async def main() -> None:
         rng = Random(seed)
         async with UserWorld(rules=MONEY) as world:
+            natives = Natives(world)
             books: list[tuple[int, Book, set[int]]] = []
             for number in range(400):
                 if number in (0, 150):
@@ -184,8 +219,10 @@ def test_the_events_add_up_to_what_the_exchange_has(seed: int) -> None:
                         )
                         client = world.connect()
                         await client.subscribe(account)
+                        # Commands before the first answer share a position.
+                        await world.quiet()
                         before = begin | {each.order_id for each in records}
-                        books.append((account, Book(client), before))
+                        books.append((account, Book(client, account, natives), before))
                 act(world, rng, number)
                 if rng.random() < 0.3:
                     for _, book, _ in books:
@@ -193,6 +230,7 @@ def test_the_events_add_up_to_what_the_exchange_has(seed: int) -> None:
             for account, book, begin in books:
                 await book.read()
                 await check(world, account, book, begin)
+                assert book.positions > 50
             kinds = {each["x"] for _, book, _ in books for each in book.orders.values()}
             assert kinds >= {"NEW", "TRADE", "CANCELED", "EXPIRED", "TRADE_PREVENTION"}
 

@@ -5,10 +5,15 @@ import json
 from collections.abc import Coroutine
 from typing import Any
 
+from crossbook.common.keys import Key, KeyScheme, Scope
 from crossbook.gateway.binance.listen_keys import LIFE_NS
+from crossbook.gateway.keys.key_table import KeyTable
 from tests.worlds.event_loop import next_iteration
+from tests.worlds.face_world import Bot
 from tests.worlds.stream_world import FakeConnection
 from tests.worlds.user_world import UserWorld
+
+SECRET = b"s" * 40
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -44,6 +49,29 @@ def test_events_are_bare_below_ws_and_wrapped_below_stream() -> None:
             )  # fmt: skip
             assert wrapped.pop_messages() == [{"stream": key, "data": event}]
             assert fine.pop_messages()[0]["T"] == world.clock.now_ns() // 1_000
+
+    run(main())
+
+
+def test_events_of_an_account_go_to_the_holders_of_its_own_keys() -> None:
+    async def main() -> None:
+        keys = KeyTable()
+        ids = {account: f"k-{account:016x}" for account in (7, 8)}
+        for account, id_ in ids.items():
+            keys.put(Key(id_, KeyScheme.HMAC_SHA256, SECRET, Scope.READ | Scope.TRADE, account))
+        async with UserWorld(keys=keys) as world:
+            clients = {}
+            for account, id_ in ids.items():
+                answer = await world.http.post(
+                    "/api/v3/userDataStream", headers={"X-MBX-APIKEY": id_}
+                )
+                clients[account] = world.listen(f"/ws/{answer.json()['listenKey']}")
+            stranger = world.listen(f"/ws/{ids[7]}")
+            await world.quiet()
+            await Bot(world, ids[7], SECRET.decode()).limit("BUY", "1", "50000")
+            await world.quiet()
+            assert [each["x"] for each in clients[7].pop_messages()] == ["NEW"]
+            assert clients[8].pop_messages() == stranger.pop_messages() == []
 
     run(main())
 
@@ -129,7 +157,10 @@ def test_clients_are_sent_that_the_gateway_stops() -> None:
             await world.quiet()
             world.user.shut_down()
             (message,) = client.pop_messages()
-            assert message["data"] == {"e": "serverShutdown", "E": world.now_ms()}
+            assert message == {
+                "stream": "!serverShutdown",
+                "data": {"e": "serverShutdown", "E": world.now_ms()},
+            }
 
     run(main())
 

@@ -13,9 +13,9 @@ from crossbook.common.types import OrderType, Prevention, RejectReason, Side, Ti
 from crossbook.gateway.binance.cancel_names import CancelNames
 from crossbook.gateway.binance.problem import Refusal
 from crossbook.gateway.binance.user import streams as user_streams
-from crossbook.gateway.binance.user.account import Instruments
+from crossbook.gateway.binance.user.account import InstrumentIndex
 from crossbook.gateway.binance.user.events import UserEvent
-from crossbook.gateway.binance.user.orders import OpenOrder
+from crossbook.gateway.binance.user.reported_order import ReportedOrder
 from crossbook.gateway.binance.user.streams import UserStreams
 from crossbook.gateway.problem import refused
 from crossbook.matcher.engine.engine import Engine
@@ -32,6 +32,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 class Client:
     """Keeps what it gets."""
+
+    key_id = ""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -55,20 +57,20 @@ class World:
 
     def __init__(self) -> None:
         self.engine = Engine(INSTRUMENTS)
-        self.orders: list[OpenOrder] = []
+        self.orders: list[ReportedOrder] = []
         self.reading = asyncio.Event()
         self.reading.set()
         self.balances_asked = 0
         self.refusals = 0
-        self.streams = UserStreams(self, Instruments(lambda: INSTRUMENTS), CancelNames())
+        self.streams = UserStreams(self, InstrumentIndex(lambda: INSTRUMENTS), CancelNames())
         self._number = 0
 
-    async def open_orders(self, account: int) -> list[OpenOrder]:
+    async def open_orders(self, account: int) -> list[ReportedOrder]:
         """The orders that the test has set."""
         await self.reading.wait()
         return self.orders
 
-    async def balances(self, account: int) -> list[Balance]:
+    async def balances(self, account: int) -> tuple[int, list[Balance]]:
         """One balance, after as many refusals as the test has set; the way to a matching engine
         and back takes some turns of the loop."""
         self.balances_asked += 1
@@ -77,12 +79,12 @@ class World:
         if self.refusals:
             self.refusals -= 1
             raise refused(RejectReason.BUSY, "", "")
-        return [Balance("BTC", 10**10, 0)]
+        return self.engine.seq, [Balance("BTC", 10**10, 0)]
 
-    def recorded(self, order_id: int, seen_seq: int, filled: int = 0) -> OpenOrder:
+    def recorded(self, order_id: int, seen_seq: int, filled: int = 0) -> ReportedOrder:
         """An open order of the record."""
         units = filled * 5_000_000 * BTC.notional_per_tick_lot
-        return OpenOrder(
+        return ReportedOrder(
             BTC, order_id, "", Side.BUY, OrderType.LIMIT, 1, 5_000_000, 1_000, 0, 0, 0, False, 0,
             1, 1, seen_seq, filled, units,
         )  # fmt: skip
@@ -246,8 +248,10 @@ def test_balances_that_are_refused_are_asked_for_again(monkeypatch: pytest.Monke
     async def main() -> None:
         monkeypatch.setattr(user_streams, "BALANCES_AGAIN_S", 0)
         world, client = World(), Client()
-        await (await begun(world, client))
         world.refusals = 2
+        await (await begun(world, client))
+        await world.quiet()
+        assert world.balances_asked == 3
         world.enter()
         await world.quiet()
         assert world.balances_asked == 3

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.keys import Key
+from crossbook.common.keys import Key, KeyScheme, Scope
 from crossbook.common.rules import Rules
 from crossbook.gateway.binance.assembly import FaceLimits
 from crossbook.gateway.binance.signing import DemoKeys
 from crossbook.gateway.binance.ws_api import client as api_client
 from crossbook.gateway.binance.ws_api.methods import PATHS
+from crossbook.gateway.keys.key_table import KeyTable
 from tests.worlds.user_world import UserWorld
 
 MONEY = Rules(accounts=True, opening=(("USDT", 100_000 * 10**8), ("BTC", 2 * 10**10)))
@@ -55,6 +56,9 @@ def test_the_id_comes_back_as_it_came(number: Any) -> None:
         ('{"id":1,"method":5}', 1, -1102),
         ('{"id":1,"method":"ping","params":[]}', 1, -1135),
         ('{"id":1,"method":"nothing"}', 1, -1000),
+        ('{"id":1,"method":"time","method":"ping"}', 1, -1101),
+        ('{"id":1,"method":"ping","params":{},"params":{}}', 1, -1101),
+        ('{"id":1,"method":"ping","params":{"a":"1","\\u0061":"2"}}', 1, -1101),
         ('{"id":1,"method":"order.place","params":{"symbol":"a\\u0000"}}', 1, -1100),
     ],
 )
@@ -334,6 +338,22 @@ def test_a_connection_ends_after_its_time_and_when_the_gateway_stops() -> None:
             world.api.beat()
             assert client.connection.ended is not None
             assert client.connection.ended[0] == 1001
+
+    run(main())
+
+
+def test_a_listen_key_needs_a_signature_where_the_id_of_the_key_was_chosen() -> None:
+    async def main() -> None:
+        keys = KeyTable()
+        for id_ in ("desk", "k-0123456789abcdef"):
+            keys.put(Key(id_, KeyScheme.HMAC_SHA256, b"s" * 40, Scope.READ, 7))
+        async with UserWorld(keys=keys) as world:
+            client = world.connect()
+            assert await client.result("userDataStream.start", apiKey="k-0123456789abcdef")
+            refused = await client.error("userDataStream.start", apiKey="desk")
+            assert refused[1] == -1102
+            nobody = await client.error("userDataStream.start")
+            assert nobody[:2] == (401, -2014)
 
     run(main())
 

@@ -1,4 +1,4 @@
-"""Keys of administrators at the matcher's socket for them, by the matcher's own state. No I/O.
+"""Access of administrators to the matcher's socket for them, by the keys of its state. No I/O.
 
 Only the matcher of shard 0 has keys. Over a network the socket of another shard admits processes of
 the exchange alone.
@@ -13,7 +13,7 @@ from crossbook.common.messages.admin import AdminAct, AdminRefused, AdminRequest
 from crossbook.common.peer_admission import EXCHANGE, key_of_user
 
 
-class AdminKeys:
+class AdminAccess:
     """Who may act through a socket with keys. `keys` returns those of the matcher's state by id."""
 
     def __init__(self, keys: Callable[[], Mapping[str, Key]], now_ns: Callable[[], int]) -> None:

@@ -38,7 +38,7 @@ from crossbook.gateway.binance.problem import (
     not_valid,
     refusal_of,
 )
-from crossbook.gateway.binance.venue import Venue
+from crossbook.gateway.binance.venue import FaceVenue
 from crossbook.gateway.limits.account_limits import ORDERS
 from crossbook.gateway.problem import Problem
 
@@ -64,10 +64,10 @@ _REPLACE_PARTLY: Final = "Order cancel-replace partially failed."
 _REPLACE: Final = "Order cancel-replace failed."
 
 
-class Orders:
+class OrderActions:
     """Enters, cancels and amends orders."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: FaceVenue) -> None:
         self._venue = venue
 
     async def place(self, account: int, asked: Parameters) -> Any:

@@ -27,7 +27,7 @@ _NOBODY: Final = 0
 T = TypeVar("T")
 
 
-class MarketRecord:
+class RecordedMarket:
     """What the recorders have of the market. An answer contains everything that this gateway had
     received when the question came; `Problem` 503 is raised when a recorder is away or behind."""
 

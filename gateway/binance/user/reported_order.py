@@ -13,22 +13,23 @@ from crossbook.common.messages.commands import Instructions
 from crossbook.common.messages.entry import New
 from crossbook.common.messages.events import OrderAccepted
 from crossbook.common.messages.history_queries import OrderRecord
-from crossbook.common.types import OrderStatus
+from crossbook.common.types import OrderStatus, Side
 
 NO_ORDER: Final = -1
 """The id of an order that was refused, and has none."""
 
 _PLAIN = Instructions()
+_BUY = int(Side.BUY)
 _NEW = int(OrderStatus.NEW)
 _PARTIALLY_FILLED = int(OrderStatus.PARTIALLY_FILLED)
 
 
-class OpenOrder(Struct, gc=False):
+class ReportedOrder(Struct, gc=False):
     """The terms of an order and how far it got.
 
     `filled_units` is what it has traded, in units of the quote asset, `prevented_lots` what
     self-trade prevention took. `working_ns` is zero while it waits for its trigger. Changes up to
-    `seen_seq` are in it already.
+    `seen_seq` are in it already. `held_units` is what the owner has counted as held by it.
     """
 
     instrument: Instrument
@@ -50,17 +51,35 @@ class OpenOrder(Struct, gc=False):
     filled_lots: int = 0
     filled_units: int = 0
     prevented_lots: int = 0
+    held_units: int = 0
 
     @property
     def status(self) -> int:
         """Its status while it is open."""
         return _PARTIALLY_FILLED if self.filled_lots else _NEW
 
+    @property
+    def hold_unit(self) -> int:
+        """What each open lot holds: base of a seller; quote of a buyer, at its limit or trigger.
+        The matching engine's rule: `crossbook.matcher.engine.funds`."""
+        if self.quote_amount:
+            return 0
+        if self.side != _BUY:
+            return self.instrument.base_units_per_lot
+        return (self.price_ticks or self.trigger_ticks) * self.instrument.notional_per_tick_lot
 
-def accepted(event: OrderAccepted, instrument: Instrument, time_ns: int) -> OpenOrder:
+    @property
+    def is_opaque(self) -> bool:
+        """Whether no event has what it holds while it is open: a market order of a buyer, which
+        waits for the end of a call phase, holds money by a price of the past."""
+        is_priced = self.price_ticks or self.trigger_ticks or self.quote_amount
+        return self.side == _BUY and not is_priced
+
+
+def accepted(event: OrderAccepted, instrument: Instrument, time_ns: int) -> ReportedOrder:
     """An order that was entered at this time."""
     terms = event.instructions or _PLAIN
-    return OpenOrder(
+    return ReportedOrder(
         instrument,
         event.seq,
         event.client_order_id,
@@ -80,9 +99,9 @@ def accepted(event: OrderAccepted, instrument: Instrument, time_ns: int) -> Open
     )
 
 
-def refused(order: New, instrument: Instrument, time_ns: int) -> OpenOrder:
+def refused(order: New, instrument: Instrument, time_ns: int) -> ReportedOrder:
     """An order that was refused at this time, and has no id."""
-    return OpenOrder(
+    return ReportedOrder(
         instrument,
         NO_ORDER,
         order.client_order_id,
@@ -102,10 +121,10 @@ def refused(order: New, instrument: Instrument, time_ns: int) -> OpenOrder:
     )
 
 
-def recorded(record: OrderRecord, instrument: Instrument) -> OpenOrder:
+def recorded(record: OrderRecord, instrument: Instrument) -> ReportedOrder:
     """An open order of the record."""
     working_ns = record.updated_ns if record.trigger_ticks else record.created_ns
-    return OpenOrder(
+    return ReportedOrder(
         instrument,
         record.order_id,
         record.client_order_id,
