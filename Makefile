@@ -23,7 +23,7 @@ CHART = $(call PINNED,page) || \
 	echo "the chart script cannot be had: the page will have no candles" >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-shards demo compiled pure test test-newest test-compiled test-slow \
+.PHONY: help run run-shards demo compiled pure test test-newest test-pythons test-compiled test-slow \
 	clients test-clients test-abuse test-simulation test-crash test-mutation lint format lock docs dist bench bench-core bench-pipeline bench-growth clean
 
 help: ## list these targets
@@ -57,6 +57,9 @@ test-newest: $(BIN)/python ## run the fast tests with the newest libraries that 
 		-r requirements/page.in
 	@$(NEWEST)/bin/python -m tools.lock --changed
 	@MATCHER_BUILD=pure $(NEWEST)/bin/python -m pytest $(WORKERS) $(ARGS)
+
+test-pythons: $(BIN)/python ## run a part of the fast tests with every other Python found here
+	@$(BIN)/python -m tools.pythons $(ARGS)
 
 # Doctests are found beside the native module of the same name, which pytest would refuse.
 test-compiled: compiled ## run the fast tests with the compiled engine

@@ -3,6 +3,7 @@
 Every error is a `ConfigError` that names the entry, the field and the limit.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -131,7 +132,7 @@ def read_file(path: Path) -> InstrumentsFile:
     """The decoded instruments file; raises `ConfigError`."""
     try:
         text = utf8_text(path.read_bytes(), f"instruments file {path}")
-        document = msgspec.toml.decode(text, type=InstrumentsFile)
+        document = _decoded(text)
     except OSError as error:
         raise ConfigError(f"instruments file {path}: {error.strerror}") from error
     except (*BAD_BYTES, ValueError) as error:
@@ -139,6 +140,12 @@ def read_file(path: Path) -> InstrumentsFile:
     if not document.instrument:
         raise ConfigError(f"instruments file {path}: no [[instrument]] entry")
     return document
+
+
+@lru_cache(1)
+def _decoded(text: str) -> InstrumentsFile:
+    """The file's text decoded: a process reads it several times at its start."""
+    return msgspec.toml.decode(text, type=InstrumentsFile)
 
 
 def instrument_of(entry: InstrumentEntry, assets: dict[str, int]) -> Instrument:

@@ -179,10 +179,14 @@ class EventDigest:
             InstrumentAdded: self._added,
         }
 
+    def knows(self, instrument: int) -> bool:
+        """Whether the instrument of this id is known."""
+        return instrument in self._notionals
+
     def learn(self, instrument: Instrument, latest: Iterable[Candle]) -> None:
         """Add an instrument; `latest` are its latest candles as of the position. A known one
         changes nothing."""
-        if instrument.id not in self._notionals:
+        if not self.knows(instrument.id):
             self._notionals[instrument.id] = instrument.notional_per_tick_lot
             self._series[instrument.id] = series = CandleSeries()
             series.load(latest)

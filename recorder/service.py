@@ -163,12 +163,12 @@ class RecorderService:
 
     def _wait(self) -> set[Any]:
         """The sockets with messages, after the time to gather. A reply of the matcher ends the
-        gathering, because the loop waits for it."""
+        gathering, because the loop waits for it, and so does a stop."""
         if not self._has_instruments:
             return {waiting for waiting, _ in self._first.poll(REACH_MS)}
         since_ns = self._clock.monotonic_ns() - self._written_ns
         if since_ns < GATHER_NS:
-            self._queries.poll((GATHER_NS - since_ns) // 1_000_000)
+            self._first.poll((GATHER_NS - since_ns) // 1_000_000)
         return {waiting for waiting, _ in self._any.poll(SLEEP_MS)}
 
     def _load(self) -> None:
@@ -228,6 +228,8 @@ class RecorderService:
     def _add_instruments(self, instruments: Iterable[Instrument]) -> None:
         assert self._digest is not None
         for instrument in instruments:
+            if self._digest.knows(instrument.id):
+                continue
             self._digest.learn(instrument, self._store.latest(instrument.id))
         self._has_instruments = True
 

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console, RenderableType
 from typer.core import TyperGroup
 
+from crossbook.cli.entry import INTERRUPTED
 from crossbook.cli.terminal import print_anything
 from crossbook.common.errors import ConfigError, CrossbookError, DecimalError
 from crossbook.csv_file import RecordingError
@@ -183,7 +184,7 @@ class CrossbookGroup(TyperGroup):
         except BrokenPipeError:
             _end_quietly()
         except KeyboardInterrupt:
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
         return None
 
     def _report(self, error: Exception) -> None:

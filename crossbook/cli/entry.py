@@ -2,10 +2,22 @@
 
 import os
 import sys
+from typing import Final
+
+INTERRUPTED: Final = 130
+"""Exit status of a command that Ctrl-C ended."""
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # During the imports: a command that has begun ends by itself.
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
     if sys.argv[1:2] == ["run"]:
         # An exchange takes orders before the other commands would be imported, and its processes
         # are imported beside this one.

@@ -23,6 +23,9 @@ from crossbook.errors import AdvanceNotFollowed
 PAUSE_S: Final = 0.05
 """Wait before a gateway that refused or is away gets another request."""
 
+_ACCOUNT: Final = 2_000_000_003
+"""The account of requests for the time: they take from the queries of no trader."""
+
 
 class ExchangeClock:
     """The manual clock of an exchange, for use by one thread.
@@ -117,7 +120,8 @@ def time_fault(
         connection = HTTPSConnection(host, place.port, timeout=timeout_s, context=tls)
     try:
         path = f"/api/v1/time?min_time_ns={time_ns}"
-        connection.request("GET", path if record else f"{path}&record=false")
+        target = path if record else f"{path}&record=false"
+        connection.request("GET", target, headers={"X-Account": str(_ACCOUNT)})
         answer = connection.getresponse()
         body = answer.read()
         if answer.status == 200:

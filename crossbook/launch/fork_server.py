@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import msgspec
-from setproctitle import setproctitle
+from setproctitle import setproctitle, setthreadtitle
 
 from crossbook.common.process.programs import FORK_SERVER, MODULES
 from crossbook.launch.starter import FOLDER, PROCESSES, RUN_ENDED, StartOrder
@@ -252,6 +252,9 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     # The room for titles is found once, before the environment of a process replaces this one.
     setproctitle(f"python -m {FORK_SERVER}")
+    # Python 3.12 and later count threads by a field behind this name, and a space in it would make
+    # each fork warn of threads that are not there.
+    setthreadtitle("fork_server")
     # Its end comes with the socket, after the processes have been ended in their order. SIG_IGN
     # would lose what is sent to a child before it has handlers.
     for number in ENDINGS:

@@ -336,7 +336,7 @@ class ExchangeCalls(RunningExchange):
         """Return once market data has the state as of a number."""
         path = f"/api/v1/orderbook/{symbol}?levels=1&min_seq={seq}"
         deadline = time.monotonic() + TIMEOUT_S
-        while (answer := self._http.request("GET", path))[0] != 200:
+        while (answer := self._http.look_up(path))[0] != 200:
             if time.monotonic() > deadline:
                 raise ExchangeError(f"market data does not show {symbol}: {answer}\n{self.logs()}")
 

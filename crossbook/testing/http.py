@@ -2,12 +2,19 @@
 
 import http.client
 import json
+import time
 from contextlib import suppress
+from itertools import cycle
 from typing import Any, Final
 
 from crossbook.request_signer import RequestSigner
 
 TIMEOUT_S: Final = 10.0
+
+_LOOK_UP_ACCOUNTS: Final = range(2_000_002_001, 2_000_003_001)
+"""Accounts that nothing is entered for: each has queries of its own, which no bot lacks."""
+
+_THROTTLED: Final = 429
 
 
 class Http:
@@ -18,6 +25,19 @@ class Http:
         self._port = port
         self._signer = signer
         self._connection: http.client.HTTPConnection | None = None
+        self._accounts = cycle(_LOOK_UP_ACCOUNTS)
+        self._retry_after_s = 0
+
+    def look_up(self, path: str) -> tuple[int, Any]:
+        """Status and JSON document of a question that is not the test's; raises as `request` does.
+
+        No account of the test spends anything for it. Where the address has sent too much, the
+        answer 429 is returned after the time that it names.
+        """
+        status, document = self.request("GET", path, account=next(self._accounts))
+        if status == _THROTTLED:
+            time.sleep(self._retry_after_s)
+        return status, document
 
     def request(
         self, method: str, path: str, body: object = None, account: int | None = None
@@ -58,4 +78,5 @@ class Http:
         self._connection.request(method, path, payload, headers)
         answer = self._connection.getresponse()
         text = answer.read()
+        self._retry_after_s = int(answer.headers.get("Retry-After", 0))
         return answer.status, json.loads(text) if text else None

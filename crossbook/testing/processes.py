@@ -24,6 +24,7 @@ from crossbook.launch.process import Process
 from crossbook.launch.starter import Forked, Starter, StarterEndedError, StartOrder
 from crossbook.testing.http import Http
 from crossbook.testing.plan import Plan
+from crossbook.testing.readiness import Readiness
 
 READY_S: Final = 60.0
 """Longest start: a machine may be busy."""
@@ -158,7 +159,8 @@ class Processes:
         if not self._is_ready:
             http = Http(self.http_port)
             try:
-                self.wait_until("the exchange is ready", lambda: self._answers(http), timeout_s)
+                readiness = Readiness(http, recorder=self.plan.recorder)
+                self.wait_until("the exchange is ready", readiness.is_reached, timeout_s)
             finally:
                 http.close()
             self._is_ready = True
@@ -258,24 +260,6 @@ class Processes:
                 shutil.rmtree(folder, ignore_errors=True)
         self._ports.close()
         return True
-
-    def _answers(self, http: Http) -> bool:
-        """Whether every part answers: books and, once the recorder's past is known, tickers; and
-        the gateway that the others are there, which has a question for each and so comes last."""
-        parts = ["ticker", "orderbook"] if self.plan.recorder else ["orderbook"]
-        try:
-            status, listed = http.request("GET", "/api/v1/instruments")
-            if status != 200 or not all(
-                http.request("GET", f"/api/v1/{part}/{each['symbol']}")[0] == 200
-                for part in parts
-                for each in reversed(listed["instruments"])
-            ):
-                return False
-            status, ready = http.request("GET", "/ready")
-            missing = {each["part"] for each in ready["missing"]} if status == 200 else {"gateway"}
-            return missing <= (set() if self.plan.recorder else {"recorder"})
-        except OSError:
-            return False
 
     def _order(self, program: Program) -> StartOrder:
         environment = {**self._environment, **program.environment}

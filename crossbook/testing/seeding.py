@@ -1,24 +1,31 @@
 """What a test puts into an exchange before its bot trades: levels of a book, and money."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, TypeAlias
 
 from crossbook.client.admin_client import AdminClient
 from crossbook.client.client import Client
-from crossbook.client.request import new_order
+from crossbook.client.request import mass_cancel, new_order
 from crossbook.common.errors import DecimalError
 from crossbook.common.grid import parse_decimal
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import AdjustBalance
-from crossbook.common.messages.entry import Ack, Reject
-from crossbook.common.types import Side
+from crossbook.common.messages.entry import Ack, MassCancel, New
+from crossbook.common.types import RejectReason, Side
 from crossbook.errors import ActRefused, OrderRejected
 from crossbook.testing.facts import Facts
 from crossbook.testing.values import Exact, Level, Number
 
 HOUSE_ACCOUNT: Final = 2_000_000_001
 """The account of the orders that `Exchange.book` enters."""
+
+BUSY_S: Final = 5.0
+"""Longest wait for a gateway that has no room for a request."""
+
+BUSY_MS: Final = 10
+"""Wait before such a request is sent again."""
 
 Levels: TypeAlias = Sequence[Level]
 """The levels of one side, best first."""
@@ -52,25 +59,23 @@ class Seeding:
         _check_sides(orders)
         last_seq = 0
         if symbol in self._quoted:
-            last_seq = house.mass_cancel(symbol).seq
+            last_seq = _entered(house, [mass_cancel(symbol)])
         if not orders:
             self._quoted.discard(symbol)
             return last_seq
         self._quoted.add(symbol)
         self._deposit_for(instrument, shard, orders)
-        answers = house.batch(
-            [
-                new_order(
-                    symbol,
-                    side,
-                    instrument.quantity_text(lots),
-                    instrument.price_text(ticks),
-                    post_only=True,
-                )
-                for side, ticks, lots in orders
-            ]
-        )
-        return _last_seq(answers)
+        requests = [
+            new_order(
+                symbol,
+                side,
+                instrument.quantity_text(lots),
+                instrument.price_text(ticks),
+                post_only=True,
+            )
+            for side, ticks, lots in orders
+        ]
+        return _entered(house, requests)
 
     def fund(self, account: int, amounts: Mapping[str, Number]) -> None:
         """Pay amounts into an account, by asset; raises `ValueError` naming a wrong one."""
@@ -168,8 +173,30 @@ def _units(asset: str, amount: Number, decimals: Mapping[str, int]) -> int:
         raise ValueError(f"{asset}={amount!r}: {error}") from error
 
 
-def _last_seq(answers: Sequence[Ack | Reject]) -> int:
-    for answer in answers:
-        if isinstance(answer, Reject):
-            raise OrderRejected(answer)
-    return max(answer.seq for answer in answers)
+def _entered(house: Client, requests: Sequence[New | MassCancel]) -> int:
+    """Enter all requests, the first ones first; returns the number of the last.
+
+    What an account may not send yet, or a gateway has no room for, is sent again. Raises
+    `OrderRejected` for any other refusal, and for a gateway that stays full for `BUSY_S`.
+    """
+    last_seq = 0
+    busy_until_s = time.monotonic() + BUSY_S
+    while requests:
+        answers = house.batch(requests)
+        wait_ms = 0
+        left = []
+        for request, answer in zip(requests, answers, strict=True):
+            if isinstance(answer, Ack):
+                last_seq = answer.seq
+                busy_until_s = time.monotonic() + BUSY_S
+            elif answer.reason == RejectReason.THROTTLED:
+                wait_ms = max(wait_ms, answer.retry_after_ms)
+                left.append(request)
+            elif answer.reason == RejectReason.BUSY and time.monotonic() < busy_until_s:
+                wait_ms = max(wait_ms, BUSY_MS)
+                left.append(request)
+            else:
+                raise OrderRejected(answer)
+        time.sleep(wait_ms / 1_000)
+        requests = left
+    return last_seq

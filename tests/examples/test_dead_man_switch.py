@@ -26,7 +26,7 @@ def arguments(timeout_s: float, signal_file: Path) -> list[str]:
 
 def test_a_bot_that_crashes_leaves_no_order(exchange: Exchange, tmp_path: Path) -> None:
     with Program(exchange, "dead_man_switch", *arguments(9.0, tmp_path / "end")) as program:
-        exchange.wait_for_open_orders(ACCOUNT, 1)
+        exchange.wait_for_open_orders(ACCOUNT, 1, timeout_s=30)
         (tmp_path / "end").touch()
         printed = program.finish(status=3)
     assert printed == "the bot ended with status 3: 1 orders canceled\n"
@@ -37,7 +37,7 @@ def test_without_the_switch_the_timer_of_the_exchange_runs_out(
     exchange: Exchange, tmp_path: Path
 ) -> None:
     with Program(exchange, "dead_man_switch", *arguments(6.0, tmp_path / "end")) as program:
-        exchange.wait_for_open_orders(ACCOUNT, 1)
+        exchange.wait_for_open_orders(ACCOUNT, 1, timeout_s=30)
         program.kill()
         exchange.wait_for(lambda: not exchange.open_orders(ACCOUNT), timeout_s=30)
         (tmp_path / "end").touch()

@@ -39,7 +39,7 @@ def test_the_maker_ends_after_its_time(exchange: Exchange) -> None:
 def test_after_a_purchase_the_maker_quotes_lower_until_an_interrupt(exchange: Exchange) -> None:
     exchange.book("BTC-USDT", bids=[("49900.00", "1")], asks=[("50100.00", "1")])
     with Program(exchange, "market_maker", *ARGUMENTS) as program:
-        exchange.wait_for_open_orders(ACCOUNT, 2)
+        exchange.wait_for_open_orders(ACCOUNT, 2, timeout_s=30)
         seller = exchange.client(9)
         seller.submit("BTC-USDT", "sell", "0.01", "49990.00", time_in_force="ioc")
         lower = [("buy", "49989"), ("sell", "50009")]
@@ -52,7 +52,7 @@ def test_after_a_purchase_the_maker_quotes_lower_until_an_interrupt(exchange: Ex
 def test_the_exchange_cancels_the_orders_of_a_killed_maker(exchange: Exchange) -> None:
     exchange.book("BTC-USDT", bids=[("49900.00", "1")], asks=[("50100.00", "1")])
     with Program(exchange, "market_maker", *ARGUMENTS) as program:
-        exchange.wait_for_open_orders(ACCOUNT, 2)
+        exchange.wait_for_open_orders(ACCOUNT, 2, timeout_s=30)
         program.kill()
     exchange.wait_for(lambda: not exchange.open_orders(ACCOUNT), timeout_s=30)
     assert {each.status for each in exchange.orders(ACCOUNT)} == {"CANCELED"}

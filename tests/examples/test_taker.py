@@ -27,7 +27,7 @@ def test_the_taker_waits_for_its_price_and_ends_with_a_rest(exchange: Exchange) 
     exchange.book("BTC-USDT", bids=[("49000.00", "1")], asks=[("50020.00", "1")])
     with Program(exchange, "taker", *BUY, "--seconds", "4") as program:
         exchange.book("BTC-USDT", bids=[("49000.00", "1")], asks=[("50005.00", "0.25")])
-        exchange.wait_for_fills(ACCOUNT, 2)
+        exchange.wait_for_fills(ACCOUNT, 2, timeout_s=30)
         printed = program.finish(status=1)
     assert "buy 0.25000 of 0.3" in printed
     assert exchange.open_orders(ACCOUNT) == []
@@ -37,7 +37,7 @@ def test_the_taker_sells_too_and_ends_with_an_interrupt(exchange: Exchange) -> N
     exchange.book("BTC-USDT", bids=[("49000.00", "0.1")])
     sell = ("sell", "1", "49000.00", "--account", str(ACCOUNT))
     with Program(exchange, "taker", *sell) as program:
-        exchange.wait_for_fills(ACCOUNT, 1)
+        exchange.wait_for_fills(ACCOUNT, 1, timeout_s=30)
         printed = program.finish(signal.SIGINT, status=1)
     assert "sell 0.10000 of 1 BTC-USDT" in printed
 
@@ -47,6 +47,6 @@ def test_an_interrupt_between_an_order_and_its_answer_loses_no_fill(exchange: Ex
     exchange.faults.answer_late(1_000, account=ACCOUNT)
     sell = ("sell", "1", "49000.00", "--account", str(ACCOUNT))
     with Program(exchange, "taker", *sell) as program:
-        exchange.wait_for_fills(ACCOUNT, 1)
+        exchange.wait_for_fills(ACCOUNT, 1, timeout_s=30)
         printed = program.finish(signal.SIGINT, status=1)
     assert printed == "sell 0.10000 of 1 BTC-USDT, fees 9.80000000\n"

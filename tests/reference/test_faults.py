@@ -10,6 +10,7 @@ from crossbook.common.faults.kinds import KINDS
 from crossbook.common.faults.order_entry import CODES, MESSAGE_MAX, RETRY_AFTER_MAX_S
 from crossbook.common.faults.rule import MILLISECONDS_MAX, TIMES_MAX, FaultRule
 from crossbook.common.faults.table import RULES_MAX
+from crossbook.common.faults.venue import ProcessKilled
 from crossbook.common.types import RejectReason
 from tests.reference.pages import page, rows, section
 
@@ -48,6 +49,11 @@ def test_every_parameter_of_a_refusal_is_listed() -> None:
     assert listed == words(LISTED["refuse"][1])
     others = CODES.keys() - RejectReason.__members__.keys()
     assert others == words(rows(section(PAGE, "Refusals"))[0][1])
+
+
+def test_every_process_that_a_fault_may_kill_is_listed() -> None:
+    (described,) = (row for row in rows(section(PAGE, "Venue")) if row[0] == "`process`")
+    assert words(described[1]) == set(ProcessKilled.processes)
 
 
 def test_the_schedule_is_listed() -> None:

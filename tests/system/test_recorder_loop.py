@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import zmq
 from msgspec import Raw
+from msgspec.structs import replace
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
@@ -19,6 +20,7 @@ from crossbook.common.messages.codec import (
 )
 from crossbook.common.messages.events import Event, EventBatch, OrderAccepted
 from crossbook.common.messages.history_queries import (
+    Candle,
     HistoryReject,
     NotYet,
     TradeRecords,
@@ -85,20 +87,15 @@ def batch(seq: int, count: int = 1) -> EventBatch:
 
 
 class LoopSocket(FakeSocket):
-    """A socket that a loop also polls alone. `answer` makes the other side's answer to a message,
-    and the first `refusals` messages are not accepted."""
+    """`answer` makes the other side's answer to a message, and the first `refusals` messages are
+    not accepted."""
 
     def __init__(
         self, script: LoopScript, answer: Callable[[bytes], bytes | None] = lambda _: None
     ) -> None:
         super().__init__(script.clock)
-        self._script = script
         self._answer = answer
         self.refusals = 0
-
-    def poll(self, ms: int) -> int:
-        """Whether a message arrived in time."""
-        return len(self._script.sleep(ms, [self]))
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
         """Keep the message, and schedule its answer."""
@@ -121,6 +118,7 @@ class RecorderWorld:
         self.script.patch(monkeypatch)
         self.engine = engine
         self.missed: list[EventBatch] = []
+        self.instruments = [example()]
         self.events, self.queries = LoopSocket(self.script), LoopSocket(self.script, self._answer)
         self.writes: list[int] = []
         store, write = Store(engine), Store.write
@@ -146,7 +144,7 @@ class RecorderWorld:
                     incarnation=INCARNATION,
                     seq=0,
                     last_request_seq=0,
-                    instruments=[example()],
+                    instruments=self.instruments,
                 )
             )
         assert isinstance(request, ResendRequest)
@@ -199,6 +197,37 @@ def test_a_question_without_a_peer_is_sent_again_in_the_next_round(world: Record
     world.queries.refusals = 2
     world.run(500)
     assert [ms for ms, _ in world.requests(GatewayRequest)] == [0, REACH_MS, 2 * REACH_MS]
+
+
+def test_a_stop_ends_the_gathering(world: RecorderWorld) -> None:
+    """A reset of a test's exchange waits for the recorder."""
+    descriptor: Any = LoopSocket(world.script)
+
+    def stop() -> None:
+        world.service.stop()
+        descriptor.waiting.append([b"."])
+
+    world.deliver(50, batch(1))
+    world.script.at(52, stop)
+    world.service.run(descriptor)
+    assert world.writes == [50]
+    assert world.clock.monotonic_ns() // MS - world.began_ms == 52
+
+
+def test_candles_of_an_instrument_that_is_known_are_not_read_again(
+    world: RecorderWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def latest(instrument: int) -> list[Candle]:
+        read.append(instrument)
+        return []
+
+    monkeypatch.setattr(world.service._store, "latest", latest)
+    added = replace(example(), id=2, symbol="ADDED")
+    monkeypatch.setattr(world, "instruments", [example(), added])
+    world.run(100)
+    assert read == [added.id]
 
 
 def test_missed_batches_are_requested_and_recorded_in_order(world: RecorderWorld) -> None:

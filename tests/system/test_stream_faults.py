@@ -151,12 +151,20 @@ def fixture_page(running: Exchange, window: Browser, client: Client) -> Page:
 
 
 @pytest.mark.parametrize(
-    "kind", ["stream_drop", "stream_wrong_checksum", "stream_gap", "stream_duplicate"]
+    ("kind", "parameters"),
+    [
+        ("stream_drop", {}),
+        ("stream_wrong_checksum", {}),
+        ("stream_gap", {}),
+        ("stream_duplicate", {}),
+        ("stream_reorder", {}),
+        ("stream_delay", {"milliseconds": 200}),
+    ],
 )
 def test_the_page_shows_the_right_book_again(
-    client: Client, faults: Faults, page: Page, kind: str
+    client: Client, faults: Faults, page: Page, kind: str, parameters: dict[str, int]
 ) -> None:
-    rule = faults.add(kind, type="l2_update", next=1)
+    rule = faults.add(kind, type="l2_update", next=1, **parameters)
     client.submit(SYMBOL, "buy", "0.1", "40000.00")
     select_nothing(0.2)
     client.submit(SYMBOL, "buy", "0.1", "39000.00")

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from crossbook.cli import entry
 from crossbook.cli.console import ExitStatus, error_facts
 from crossbook.cli.ladder import ladder
 from crossbook.cli.main import app
@@ -122,6 +123,18 @@ def test_wrong_usage_ends_with_status_2_in_text_and_in_json(words: list[str], me
     assert status == 2
     assert message in facts["error"]["message"]
     assert facts["error"]["code"] in ("USAGE", "CONFIGURATION", "UNREADABLE_FILE")
+
+
+def test_ctrl_c_during_the_imports_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry, "_run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 130
 
 
 def test_wrong_settings_end_with_status_2(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,20 @@ def test_an_environment_larger_than_a_pipe_arrives_whole(
     assert process.wait(SECONDS) == -signal.SIGKILL
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_the_name_by_which_python_counts_the_threads_of_the_fork_server_has_no_space(
+    starter: Starter, placed: dict[str, str], tmp_path: Path
+) -> None:
+    process = starter.start(PUBLISHER, tmp_path, placed, tmp_path / "log")
+    server = psutil.Process(process.pid).parent()
+    assert server is not None
+    stat = Path(f"/proc/{server.pid}/stat").read_text()
+    assert stat.split(" ")[19] == "1"
+    assert "crossbook.launch.fork_server" in " ".join(server.cmdline())
+    process.kill()
+    process.wait(SECONDS)
+
+
 def test_threads_start_and_wait_at_once(
     starter: Starter, placed: dict[str, str], tmp_path: Path
 ) -> None:

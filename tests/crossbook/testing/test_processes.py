@@ -8,14 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 import psutil
 import pytest
 
 from crossbook.common.errors import ConfigError
 from crossbook.testing import Exchange, Order
-from crossbook.testing.http import Http
 from crossbook.testing.plan import Plan
 from crossbook.testing.processes import ExchangeError, Processes, reap
 
@@ -154,22 +153,6 @@ def test_a_process_that_a_fault_kills_comes_back(
 def killable() -> Iterator[Exchange]:
     with Exchange() as exchange:
         yield exchange
-
-
-def test_a_gateway_that_refuses_the_instruments_is_not_ready() -> None:
-    asked: list[str] = []
-
-    class Refusing:
-        def request(self, method: str, path: str) -> tuple[int, Any]:
-            asked.append(path)
-            return 503, {"error": {"code": "BUSY"}}
-
-    processes = Processes(Plan.of({}, recorder=False))
-    try:
-        assert not processes._answers(cast(Http, Refusing()))
-        assert asked == ["/api/v1/instruments"]
-    finally:
-        processes.close()
 
 
 def test_a_slow_disk_slows_a_journal_that_is_never_synced() -> None:

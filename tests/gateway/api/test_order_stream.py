@@ -258,6 +258,8 @@ def test_requests_of_an_account_over_http_are_no_connection_of_it() -> None:
             world.request("submit", limit("buy", "1", "40000"))
             await world.connection.messages("answer")
             world.stream.closed(world.connection)
+            # The session ends with the task of its last request.
+            await until(lambda: not len(world.desk.sessions))
             world.desk.tick(0)
             world.settle()
             assert world.engine.open_orders(9) == ([], False)
