@@ -18,8 +18,7 @@ import typer
 from rich.console import Console, RenderableType
 from typer.core import TyperGroup
 
-from crossbook.cli.entry import INTERRUPTED
-from crossbook.cli.terminal import print_anything
+from crossbook.cli.terminal import INTERRUPTED, print_anything
 from crossbook.common.errors import ConfigError, CrossbookError, DecimalError
 from crossbook.csv_file import RecordingError
 from crossbook.errors import (

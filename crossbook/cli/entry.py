@@ -2,10 +2,8 @@
 
 import os
 import sys
-from typing import Final
 
-INTERRUPTED: Final = 130
-"""Exit status of a command that Ctrl-C ended."""
+from crossbook.cli.terminal import INTERRUPTED
 
 
 def main() -> None:

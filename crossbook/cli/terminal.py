@@ -1,4 +1,5 @@
-"""Text on terminals and into files that are not UTF-8: nothing printed ends a command."""
+"""What a command and its terminal agree on: text that is not UTF-8, which ends no command, and the
+status after Ctrl-C."""
 
 import codecs
 import sys
@@ -6,6 +7,9 @@ from io import TextIOWrapper
 from typing import Final
 
 ERRORS: Final = "crossbook.plain"
+
+INTERRUPTED: Final = 130
+"""Exit status of a command that Ctrl-C ended."""
 
 _PLAIN: Final = str.maketrans("█▉▊▋▌▍▎▏─…", "########-~")
 """Substitutes for characters that a terminal does not have, one cell for one."""

@@ -24,7 +24,7 @@ from crossbook.launch.process import Process
 from crossbook.launch.starter import Forked, Starter, StarterEndedError, StartOrder
 from crossbook.testing.http import Http
 from crossbook.testing.plan import Plan
-from crossbook.testing.readiness import Readiness
+from crossbook.testing.ready_check import ReadyCheck
 
 READY_S: Final = 60.0
 """Longest start: a machine may be busy."""
@@ -159,8 +159,8 @@ class Processes:
         if not self._is_ready:
             http = Http(self.http_port)
             try:
-                readiness = Readiness(http, recorder=self.plan.recorder)
-                self.wait_until("the exchange is ready", readiness.is_reached, timeout_s)
+                check = ReadyCheck(http, recorder=self.plan.recorder)
+                self.wait_until("the exchange is ready", check.is_reached, timeout_s)
             finally:
                 http.close()
             self._is_ready = True

@@ -6,7 +6,7 @@ from typing import Any
 from crossbook.testing.http import Http
 
 
-class Readiness:
+class ReadyCheck:
     """The way of one exchange to ready.
 
     Every instrument has a ticker, once the recorder's past is known, and a book. The gateway comes

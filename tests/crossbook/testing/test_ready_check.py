@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.testing.readiness import Readiness
+from crossbook.testing.ready_check import ReadyCheck
 
 LISTED = {"instruments": [{"symbol": "A-B"}, {"symbol": "C-D"}]}
 REFUSED = {"error": {"code": "THROTTLED", "message": "too many"}}
@@ -39,9 +39,9 @@ class FakeGateway:
         return 200, LISTED if path == WAY[0] else {}
 
 
-def way(gateway: FakeGateway, *, recorder: bool = True) -> Readiness:
+def way(gateway: FakeGateway, *, recorder: bool = True) -> ReadyCheck:
     http: Any = gateway
-    return Readiness(http, recorder=recorder)
+    return ReadyCheck(http, recorder=recorder)
 
 
 @pytest.mark.parametrize("path", WAY)
@@ -50,22 +50,22 @@ def test_a_refused_question_is_the_next_one_and_no_other_is_sent_again(
     path: str, status: int
 ) -> None:
     gateway = FakeGateway({path: status}, [])
-    readiness = way(gateway)
-    assert not readiness.is_reached()
+    check = way(gateway)
+    assert not check.is_reached()
     assert gateway.sent == WAY[: WAY.index(path) + 1]
-    assert readiness.is_reached()
+    assert check.is_reached()
     assert gateway.sent[WAY.index(path) + 1 :] == WAY[WAY.index(path) :]
 
 
 def test_a_gateway_that_ends_begins_the_way_anew() -> None:
     gateway = FakeGateway({"/ready": 503}, [])
-    readiness = way(gateway)
-    assert not readiness.is_reached()
+    check = way(gateway)
+    assert not check.is_reached()
     gateway.is_gone = True
-    assert not readiness.is_reached()
+    assert not check.is_reached()
     gateway.is_gone = False
     gateway.sent.clear()
-    assert readiness.is_reached()
+    assert check.is_reached()
     assert gateway.sent == WAY
 
 
