@@ -12,7 +12,15 @@ import pytest
 import zmq
 
 from crossbook.common.process import connections, sockets
-from crossbook.common.process.connections import BEATS, KIB, MIB, UNREAD_NS, Bounds, Connections
+from crossbook.common.process.connections import (
+    BEATS,
+    HEARTBEAT_BYTES,
+    KIB,
+    MIB,
+    UNREAD_NS,
+    Bounds,
+    Connections,
+)
 from crossbook.common.process.tcp_facts import HAS_FACTS
 from crossbook.common.times import SECOND_NS
 from crossbook.common.token_buckets import CONNECTIONS_S
@@ -135,6 +143,17 @@ def test_what_was_delivered_is_held_no_more(context: Any) -> None:
             server.connections.check()
         server.until(lambda: server.connections.held == 0)
     assert not server.connections.cut_off
+
+
+def test_heartbeats_of_every_second_are_not_held(context: Any) -> None:
+    server = Server(context, sockets.orders_router)
+    with server.peer() as slow:
+        slow.sendall(zmtp.frame(1, bytes(20_000))[:3_900])
+        server.until(lambda: server.connections.held)
+        before = server.connections.held
+        server.ahead_ns = 20 * SECOND_NS
+        server.until(lambda: server.connections.held != before)
+        assert (before - server.connections.held) // HEARTBEAT_BYTES in (20, 21)
 
 
 def test_all_peers_together_are_bounded_and_the_greatest_address_pays(context: Any) -> None:

@@ -106,9 +106,10 @@ def test_an_unknown_symbol_and_an_absent_publisher_are_reported(
     nowhere = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     with (
         MarketData(nowhere, nowhere, [SYMBOL]) as market,
-        pytest.raises(MarketDataError, match="is the publisher running"),
+        pytest.raises(MarketDataError, match="is the publisher running") as absent,
     ):
         market.wait_ready(0.1)
+    assert nowhere in absent.value.address
     assert not market.ready
 
 
