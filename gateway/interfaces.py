@@ -346,7 +346,7 @@ class Interfaces:
         history = HistoryQueries(local, histories, wake)
         make_time = ExchangeTime if self._faults is None else self._faults.time
         time = make_time(local, feed, history, self._clock, render.instruments)
-        lookup = Lookup(local, history, feed, time, render, operations.clock_fault)
+        lookup = Lookup(local, history, feed, time, render, operations.process_faults)
         lookup.keys_for = operations.keys_for
         if self._faults is not None:
             lookup.faults_in_force = self._faults.in_force

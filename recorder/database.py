@@ -20,7 +20,7 @@ from crossbook.common.process.private import close_files, private_file, private_
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 
-BUSY_S: Final = 5
+BUSY_S: Final = 2
 """Time that SQLite waits for another connection's lock."""
 
 CONNECT_S: Final = 5

@@ -1,6 +1,6 @@
 """Looks up what the API shows: the past from the recorder, the present from the feed."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
 from crossbook.common.following.local_book import LocalBook
@@ -29,6 +29,7 @@ from crossbook.gateway.market_facts import state_facts
 from crossbook.gateway.operations.readiness import (
     FaultsInForce,
     KeysFor,
+    Part,
     Readiness,
     RecordersProgress,
     readiness,
@@ -72,13 +73,13 @@ class Lookup:
         market: MarketView,
         time: ExchangeTime,
         render: Renderer,
-        clock_fault: Callable[[], Awaitable[str]],
+        process_faults: Callable[[], Awaitable[Mapping[Part, str]]],
     ) -> None:
         self._sessions = sessions
         self._history = history
         self._market = market
         self.time = time
-        self._clock_fault = clock_fault
+        self._process_faults = process_faults
         self._recorders = RecordersProgress()
         self.faults_in_force: Callable[[], FaultsInForce] | None = None
         self.keys_for: KeysFor = "none"
@@ -302,12 +303,13 @@ class Lookup:
         for shard, instrument in self.time.one_of_each_shard().items():
             answer = await self._history.send(shard, _last_trade_of(instrument))
             faults.append(self._recorders.fault(shard, answer, seqs[shard], times_ns[shard]))
+        others = await self._process_faults()
         document = readiness(
             {
                 "matcher": "" if self._sessions.is_accepting else "a matcher is silent or starting",
                 "market_data": "market data is stale" if self._market.stale else "",
-                "recorder": next(filter(None, faults), ""),
-                "clock": await self._clock_fault(),
+                "recorder": next(filter(None, faults), "") or others["recorder"],
+                "clock": others["clock"],
             },
             ["matcher", "market_data"],
             self._sessions.seq,

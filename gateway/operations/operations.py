@@ -1,7 +1,7 @@
 """`/metrics` of all processes in one document, and readiness where there is no API."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,7 @@ from crossbook.gateway.operations.readiness import (
     FaultsInForce,
     Health,
     KeysFor,
+    Part,
     Readiness,
     readiness,
 )
@@ -32,6 +33,7 @@ MetricsText = Callable[[], Awaitable[str]]
 
 _JSON: Final = "application/json"
 _CLOCK_REFUSED: Final = re.compile(r"^crossbook_matcher_clock_refused 1", re.MULTILINE)
+_DATABASE_FAILING: Final = re.compile(r"^crossbook_recorder_database_failing 1", re.MULTILINE)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -80,7 +82,7 @@ class Operations:
             {
                 "matcher": _silence(answers, "matcher"),
                 "market_data": "market data is stale" if self._market.stale else "",
-                "recorder": _silence(answers, "recorder"),
+                "recorder": _silence(answers, "recorder") or database_fault(answers),
                 "clock": clock_fault(answers),
             },
             ["market_data"],
@@ -92,10 +94,11 @@ class Operations:
             document.faults = self.faults_in_force()
         return document
 
-    async def clock_fault(self) -> str:
-        """The text naming the matchers that refuse the clock of their machine; empty where none
-        does."""
-        return clock_fault(await self._probes.fetch())
+    async def process_faults(self) -> Mapping[Part, str]:
+        """Why parts of the exchange are not available, by the metrics of the processes; empty
+        texts where they are."""
+        answers = await self._probes.fetch()
+        return {"clock": clock_fault(answers), "recorder": database_fault(answers)}
 
 
 def clock_fault(answers: ProcessAnswers) -> str:
@@ -107,12 +110,28 @@ def clock_fault(answers: ProcessAnswers) -> str:
     >>> clock_fault({"matcher": Metrics(1, 7, ""), "recorder": None})
     ''
     """
-    refusing = [
+    refusing = _exposing(answers, _CLOCK_REFUSED)
+    return f"the clock of its machine is refused by {refusing}" if refusing else ""
+
+
+def database_fault(answers: ProcessAnswers) -> str:
+    """The text naming the recorders whose database fails; empty where none does.
+
+    >>> from crossbook.common.messages.process_metrics import Metrics
+    >>> database_fault({"recorder": Metrics(1, 7, "crossbook_recorder_database_failing 1.0\\n")})
+    'the database of recorder fails'
+    """
+    failing = _exposing(answers, _DATABASE_FAILING)
+    return f"the database of {failing} fails" if failing else ""
+
+
+def _exposing(answers: ProcessAnswers, sample: re.Pattern[str]) -> str:
+    """The names of the processes whose metrics have a sample."""
+    return ", ".join(
         name
         for name, answer in answers.items()
-        if answer is not None and _CLOCK_REFUSED.search(answer.text)
-    ]
-    return f"the clock of its machine is refused by {', '.join(refusing)}" if refusing else ""
+        if answer is not None and sample.search(answer.text)
+    )
 
 
 def _silence(answers: ProcessAnswers, kind: str) -> str:

@@ -5,6 +5,7 @@ async with RestWorld() as world:
 """
 
 import asyncio
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from crossbook.gateway.auth.access import Access, AnyAccount
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.limits.account_limits import UNLIMITED, AccountLimits
+from crossbook.gateway.operations.readiness import Part
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.orders.session import SessionTable
@@ -151,7 +153,7 @@ class RestWorld:
         self.desk.begin(0)
         self.matcher_answers = True
         self.time_ns = NOW_NS
-        self.clock_fault = ""
+        self.faults_told: dict[Part, str] = {"clock": "", "recorder": ""}
         self.held = asyncio.Event()
         self.history = HistoryLink()
         self.answer_questions = self.refuse_questions
@@ -166,7 +168,7 @@ class RestWorld:
             self.sessions, self.market, self.queries, self.clock, render.instruments
         )
         self.lookup = Lookup(
-            self.sessions, self.queries, self.market, self.time, render, self.clock_doubted
+            self.sessions, self.queries, self.market, self.time, render, self.process_faults
         )
         self.trading = Trading(self.sessions, self.lookup, self.lookup.render, limits)
         self.access = access or AnyAccount(1)
@@ -177,9 +179,9 @@ class RestWorld:
             transport=httpx.ASGITransport(self.app), base_url="http://localhost"
         )
 
-    async def clock_doubted(self) -> str:
-        """The reason that the matcher refuses its machine's clock."""
-        return self.clock_fault
+    async def process_faults(self) -> Mapping[Part, str]:
+        """The faults by the metrics of the processes."""
+        return self.faults_told
 
     async def __aenter__(self) -> Self:
         return self

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from crossbook.common.messages.codec import decode_history_question, encode
+from crossbook.common.messages.history_queries import HistoryQuestion, TradeRecords
 from crossbook.common.types import RejectReason
 from crossbook.gateway.api import trading
 from crossbook.gateway.api.rest import give_back, prepare
@@ -330,11 +332,36 @@ def test_stale_market_data_is_never_shown_as_live() -> None:
 def test_a_refused_clock_is_a_part_that_is_missing_and_orders_are_taken(fault: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
-            world.clock_fault = fault
+            world.faults_told["clock"] = fault
             answer = await world.client.get("/ready")
             assert answer.status_code == 200
             parts = {each["part"]: each["reason"] for each in answer.json()["missing"]}
             assert parts.pop("clock", "") == fault
+
+    run(main())
+
+
+def test_a_failing_database_is_a_part_that_is_missing_although_the_recorder_answers() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            questions: list[HistoryQuestion] = []
+
+            def send(frame: bytes) -> bool:
+                questions.append(decode_history_question(frame))
+                return True
+
+            def respond() -> None:
+                world.history.send(send)
+                number = questions.pop().request_id
+                world.history.receive(encode(TradeRecords(number, seq=0, trades=[], more=False)))
+
+            world.answer_questions = respond
+            assert (await world.client.get("/ready")).json()["recorder"]
+            world.faults_told["recorder"] = "the database of recorder fails"
+            ready = (await world.client.get("/ready")).json()
+            assert (ready["status"], ready["recorder"]) == ("degraded", False)
+            (missing,) = ready["missing"]
+            assert missing == {"part": "recorder", "reason": "the database of recorder fails"}
 
     run(main())
 

@@ -164,4 +164,17 @@ def test_a_gateway_without_an_api_names_silent_processes_and_is_degraded() -> No
         faults=FaultsInForce(3, 9),
         keys="accounts",
     )
-    assert asyncio.run(world.operations.clock_fault()) == missing[2].reason
+    assert asyncio.run(world.operations.process_faults()) == {
+        "clock": missing[2].reason, "recorder": ""
+    }  # fmt: skip
+
+
+def test_a_recorder_whose_database_fails_is_named() -> None:
+    failing = "crossbook_recorder_database_failing 1.0\n"
+    well = "crossbook_recorder_database_failing 0.0\n"
+    world = Answering(matcher="", recorder=well, recorder_1=failing, recorder_2=failing)
+    fault = "the database of recorder-1, recorder-2 fails"
+    document = asyncio.run(world.operations.readiness())
+    assert (document.status, document.recorder) == ("degraded", False)
+    assert document.missing == [MissingPart("recorder", fault)]
+    assert asyncio.run(world.operations.process_faults()) == {"clock": "", "recorder": fault}
