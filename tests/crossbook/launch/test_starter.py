@@ -179,7 +179,8 @@ import json, os, sys
 from pathlib import Path
 from crossbook.launch.starter import Starter
 environment = json.loads(sys.stdin.readline())
-process = Starter(environment).start("{PUBLISHER}", Path.cwd(), environment, Path("log"))
+starter = Starter(environment)  # One that nothing holds ends its processes.
+process = starter.start("{PUBLISHER}", Path.cwd(), environment, Path("log"))
 print(process.pid, os.getpid(), flush=True)
 sys.stdin.readline()
 """
